@@ -1,0 +1,130 @@
+"""What a provider must do: six verbs, a few abilities, and facts about itself.
+
+Every verb returns at once, may be repeated, is silent about what is already gone, and raises only
+`ProviderError`s. Providers are plain blocking code; the core calls them through the door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from cloudclusters.base.cloud import Holding, Instance, Launch, Offer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """Facts about a provider, not verbs."""
+
+    elastic: bool = True
+    """Machines can be added to a cluster that runs."""
+    spot: bool = False
+    """Sells on the spot market."""
+    max_nodes: int | None = None
+    """Most nodes per cluster; None is no limit of its own."""
+    cloud: bool = True
+    """Chosen by `node_provider` when no provider is named; `local` and the fake are not."""
+    free: bool = False
+    """Costs nothing per hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What a provider is opened with."""
+
+    home: Path
+    """Our home directory; a provider keeps its own state below `home / <its name>`."""
+    owner: str
+    """Who we are, for tags."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The provider's section of the configuration, as text by key."""
+
+
+class Provider(Protocol):
+    """Where machines come from."""
+
+    traits: Traits
+
+    def offers(self, regions: Collection[str]) -> Iterable[Offer]:
+        """Live prices and availability in these regions; empty is all of them."""
+        ...
+
+    def prepare(self, holding: Holding) -> Holding:
+        """Make network, key, firewall, placement; return the holding with what was made in `resources`."""
+        ...
+
+    def launch(self, holding: Holding, launch: Launch) -> Sequence[Instance]:
+        """Ask for machines, one per slot; the same token gives the same machines.
+
+        May return fewer machines than slots when the provider had fewer; raises `NoCapacity` when none.
+        """
+        ...
+
+    def describe(self, holding: Holding) -> Sequence[Instance]:
+        """Every machine of this holding that the provider still knows, found by tag."""
+        ...
+
+    def terminate(self, holding: Holding, ids: Collection[str]) -> None:
+        """Ask for these machines to be deleted, disks included; `describe` tells when they are."""
+        ...
+
+    def release(self, holding: Holding) -> None:
+        """Undo `prepare`; machines are gone already."""
+        ...
+
+
+@runtime_checkable
+class CanStop(Protocol):
+    """The provider can stop machines, keep their disks, and start them again."""
+
+    def stop(self, holding: Holding, ids: Collection[str]) -> None:
+        """Ask for these machines to stop; `describe` tells when they have."""
+        ...
+
+    def start(self, holding: Holding, ids: Collection[str]) -> None:
+        """Ask for these stopped machines to run again; raises `NoCapacity` when there is none."""
+        ...
+
+
+@runtime_checkable
+class CanFind(Protocol):
+    """The provider can list all we hold there, by tag alone."""
+
+    def find(self) -> Sequence[Holding]:
+        """Every holding tagged as ours in the places configured, whatever store made it."""
+        ...
+
+
+@runtime_checkable
+class CanConsole(Protocol):
+    """The provider keeps what a machine printed while it booted."""
+
+    def console(self, holding: Holding, instance: str) -> str:
+        """The machine's console output so far."""
+        ...
+
+
+class Open(Protocol):
+    """How a plugin opens its provider."""
+
+    def __call__(self, site: Site) -> Provider:
+        """Open the provider; imports its SDK."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """A provider before it is opened: cheap to import, no SDK."""
+
+    name: str
+    title: str
+    traits: Traits
+    open: Open
+    extra: str = ""
+    """The extra that brings its SDK: `aws` is `pip install 'cloudclusters[aws]'`."""
+    modules: tuple[str, ...] = ()
+    """The SDK's top-level modules; the provider is installed when all can be found."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The keys of its configuration section, each with its meaning."""
