@@ -89,7 +89,7 @@ class CoreLoop:
 class _Job(Generic[T]):
     """A task on the core loop, seen from another thread.
 
-    Not `run_coroutine_threadsafe`: its future counts as done at once when cancelled, while the task's clean-up still
+    Not `run_coroutine_threadsafe`: its future counts as done at once when cancelled, while clean-up still
     runs.
     """
 
