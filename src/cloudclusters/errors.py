@@ -41,9 +41,7 @@ class CloudClustersError(Exception):
         return (_rebuild, (type(self), self.args, dict(self.__dict__)))
 
 
-def _rebuild(
-    kind: type[CloudClustersError], args: tuple[str, ...], state: dict[str, object]
-) -> CloudClustersError:
+def _rebuild(kind: type[CloudClustersError], args: tuple[str, ...], state: dict[str, object]) -> CloudClustersError:
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(state)
