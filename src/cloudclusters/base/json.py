@@ -1,0 +1,17 @@
+"""One canonical form of JSON: sorted keys, no blanks, so that equal data have equal text and equal digests."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+
+def canonical(value: object) -> bytes:
+    """The value as JSON that depends on nothing but its content; Structs and plain data are taken."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def digest(value: object) -> str:
+    """The sha256 of the canonical JSON of a value, in hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()

@@ -1,0 +1,40 @@
+"""Where our things are: the home that holds store, keys, logs and local nodes, and the user's file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+VARIABLE = "CLOUDCLUSTERS_HOME"
+FILE = "cloudclusters.toml"
+
+
+def home(environ: Mapping[str, str] | None = None) -> Path:
+    """The directory of all that we keep: `CLOUDCLUSTERS_HOME`, else the platform's place for user data.
+
+    Makes nothing; the path is absolute.
+    """
+    named = (os.environ if environ is None else environ).get(VARIABLE, "")
+    if named:
+        return Path(named).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_data_path("cloudclusters", appauthor=False)
+
+
+def user_file(environ: Mapping[str, str]) -> Path:
+    """The user's own configuration file: beside our things where `CLOUDCLUSTERS_HOME` moved them."""
+    if environ.get(VARIABLE, ""):
+        return home(environ) / FILE
+    import platformdirs
+
+    return platformdirs.user_config_path("cloudclusters", appauthor=False) / FILE
+
+
+def project_file(cwd: Path) -> Path | None:
+    """The nearest `cloudclusters.toml` in this directory or one above it."""
+    for folder in (cwd, *cwd.parents):
+        if (folder / FILE).is_file():
+            return folder / FILE
+    return None

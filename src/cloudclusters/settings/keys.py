@@ -1,0 +1,127 @@
+"""Every configuration key, in one table: files, variables, contracts, docs, help and errors come from it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DEFAULTS = "defaults"
+CLOUDS = ("ec2", "gcp", "azure")
+SECTIONS = (DEFAULTS, "local", *CLOUDS)
+ANY = SECTIONS
+_VM = (DEFAULTS, *CLOUDS)
+
+
+class Kind(enum.StrEnum):
+    """What a value must be."""
+
+    TEXT = "text"
+    """Any text."""
+    FLAG = "flag"
+    """true or false."""
+    CHOICE = "choice"
+    """One of a few words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A configuration key. `sections` are those that may hold it; `idle` says why it has no effect yet."""
+
+    name: str
+    meaning: str
+    kind: Kind = Kind.TEXT
+    sections: tuple[str, ...] = ANY
+    default: str | bool | None = None
+    choices: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    idle: str = ""
+
+
+_CLOUD = "read for later: no cloud provider is in this release"
+_MPI = "read for later: no MPI cluster is deployed in this release"
+_JULIA = "read as CloudClusters' Julia setting; our workers are Python processes, so it is not executed"
+
+_TABLE = (
+    Key(
+        name="region",
+        meaning="The region where clusters are made when the contract names no place.",
+        sections=CLOUDS,
+    ),
+    Key(
+        name="market",
+        meaning="How machines are bought: on-demand, or spot, which the provider may take back.",
+        kind=Kind.CHOICE,
+        choices=("on-demand", "spot"),
+        sections=_VM,
+        default="on-demand",
+    ),
+    Key(
+        name="engine", meaning="What must run on the nodes.", kind=Kind.CHOICE, choices=("dask", "none"), default="dask"
+    ),
+    Key(
+        name="environment",
+        meaning="What must be installed on the nodes; image is nothing to do.",
+        kind=Kind.CHOICE,
+        choices=("image",),
+        default="image",
+    ),
+    Key(name="imageid", meaning="The machine image of the nodes.", sections=_VM, aliases=("image_id",)),
+    Key(name="user", meaning="The login name on the nodes.", idle=_CLOUD),
+    Key(name="sshflags", meaning="More options for SSH, separated by blanks.", idle=_CLOUD),
+    Key(
+        name="tunneled",
+        meaning="Whether worker traffic goes through SSH.",
+        kind=Kind.FLAG,
+        aliases=("tunnel",),
+        idle="always on: workers are reached through a forward only",
+    ),
+    Key(name="exename", meaning="The interpreter that starts workers.", idle=_JULIA),
+    Key(name="exeflags", meaning="Options of that interpreter.", idle=_JULIA),
+    Key(name="directory", meaning="The working directory of workers on the nodes.", idle=_CLOUD),
+    Key(
+        name="threadlevel",
+        meaning="The thread support that MPI is asked for.",
+        kind=Kind.CHOICE,
+        choices=("single", "serialized", "funneled", "multiple"),
+        idle=_MPI,
+    ),
+    Key(name="mpiflags", meaning="Options for mpirun.", idle=_MPI),
+    Key(name="subnet_id", meaning="The subnet of the nodes.", sections=(DEFAULTS, "ec2"), idle=_CLOUD),
+    Key(
+        name="placement_group",
+        meaning="The placement group of the nodes; automatic makes one and deletes it.",
+        sections=(DEFAULTS, "ec2"),
+        idle=_CLOUD,
+    ),
+    Key(
+        name="security_group_id",
+        meaning="The security group of the nodes; automatic makes one and deletes it.",
+        sections=(DEFAULTS, "ec2"),
+        idle=_CLOUD,
+    ),
+    Key(name="zone", meaning="The zone of the nodes.", sections=_VM, idle=_CLOUD),
+    Key(name="project", meaning="The project that pays.", sections=(DEFAULTS, "gcp"), idle=_CLOUD),
+    Key(name="network_interface", meaning="The network of the nodes.", sections=(DEFAULTS, "gcp"), idle=_CLOUD),
+)
+
+KEYS: Mapping[str, Key] = {key.name: key for key in _TABLE}
+_ALIASES = {alias: key.name for key in _TABLE for alias in key.aliases}
+
+
+def true_name(name: str) -> str:
+    """The name of a key, for one of its aliases."""
+    return _ALIASES.get(name, name)
+
+
+def is_key(name: str) -> bool:
+    """Whether this is the name, or an alias, of a configuration key that a contract may hold."""
+    return true_name(name) in KEYS
+
+
+def near(name: str, names: Mapping[str, object] | tuple[str, ...]) -> str:
+    """`; did you mean 'x'?` for a name that resembles one of `names`, else nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

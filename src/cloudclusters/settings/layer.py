@@ -1,0 +1,160 @@
+"""One layer of configuration: a file, the variables, a contract or a call, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from cloudclusters.base import toml
+from cloudclusters.errors import InvalidSetting
+from cloudclusters.settings.keys import DEFAULTS, KEYS, SECTIONS, Key, Kind, near, true_name
+
+Value = str | int | float | bool
+PREFIX = "CLOUDCLUSTERS_"
+OTHER_TABLES = ("contract",)
+_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A value, where it came from, and what is to be said about it."""
+
+    value: Value
+    origin: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Which sections and keys there are: our own table, and what plugins add to it (key -> meaning, by section)."""
+
+    plugins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def sections(self) -> tuple[str, ...]:
+        """Every section, `defaults` first."""
+        return (*SECTIONS, *sorted(set(self.plugins) - set(SECTIONS)))
+
+    def keys(self, section: str) -> dict[str, Key]:
+        """The keys that a section may hold."""
+        ours = {name: k for name, k in KEYS.items() if section in k.sections}
+        if section not in SECTIONS:
+            ours = {name: k for name, k in KEYS.items() if "local" in k.sections}
+        theirs = {
+            name: Key(name=name, meaning=meaning, sections=(section,))
+            for name, meaning in self.plugins.get(section, {}).items()
+        }
+        return theirs | ours
+
+    def key(self, section: str, name: str, where: str) -> Key:
+        """The key of this name in this section; `where` begins the message when there is none."""
+        found = self.keys(section).get(true_name(name))
+        if found is not None:
+            return found
+        elsewhere = [s for s in self.sections() if true_name(name) in self.keys(s)]
+        if elsewhere:
+            places = ", ".join(f"[{s}]" for s in elsewhere)
+            raise InvalidSetting(
+                f"{where}: the key {name!r} does not belong into [{section}]", hint=f"put it into {places}"
+            )
+        names = self.keys(section)
+        raise InvalidSetting(
+            f"{where}: unknown key {name!r} in [{section}]{near(name, names)}", hint=f"keys: {', '.join(sorted(names))}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """The values of one source, by section and key."""
+
+    values: Mapping[str, Mapping[str, Setting]]
+
+
+def defaults() -> Layer:
+    """What holds when nobody says anything; nothing in it costs money."""
+    rows = {name: Setting(key.default, "default") for name, key in KEYS.items() if key.default is not None}
+    return Layer(values={DEFAULTS: rows})
+
+
+def from_file(path: Path, title: str, vocabulary: Vocabulary) -> Layer:
+    """Read a TOML file with sections; every unknown section or key is an error with file and line."""
+    document = toml.read(path, InvalidSetting)
+    values: dict[str, dict[str, Setting]] = {}
+    for section, body in document.data.items():
+        if section in OTHER_TABLES:
+            continue
+        values[section] = _section(document, section, body, title, vocabulary)
+    return Layer(values=values)
+
+
+def _section(
+    document: toml.Document, section: str, body: object, title: str, vocabulary: Vocabulary
+) -> dict[str, Setting]:
+    where = document.where(section)
+    sections = vocabulary.sections()
+    if section not in sections:
+        kind = "section" if isinstance(body, dict) else "key"
+        raise InvalidSetting(
+            f"{where}: unknown {kind} {section!r}{near(section, sections)}",
+            hint="keys stand in sections: " + ", ".join(f"[{s}]" for s in sections),
+        )
+    if not isinstance(body, dict):
+        raise InvalidSetting(f"{where}: {section!r} must be a section: write [{section}]")
+    rows: dict[str, Setting] = {}
+    for name, raw in body.items():
+        where = document.where(section, name)
+        key = vocabulary.key(section, name, where)
+        if key.name in rows:
+            raise InvalidSetting(f"{where}: {name!r} is the same key as one above it")
+        rows[key.name] = Setting(checked(key, raw, where), f"{title} {where}", key.idle)
+    return rows
+
+
+def from_variables(environ: Mapping[str, str], vocabulary: Vocabulary, *, reserved: tuple[str, ...]) -> Layer:
+    """Read `CLOUDCLUSTERS_<KEY>` (for every provider) and `CLOUDCLUSTERS_<SECTION>_<KEY>`."""
+    values: dict[str, dict[str, Setting]] = {}
+    for variable in sorted(environ):
+        name = variable.removeprefix(PREFIX)
+        if name == variable or name in reserved:
+            continue
+        section, key = _variable(variable, name.lower(), vocabulary)
+        setting = Setting(checked(key, environ[variable], variable), f"variable {variable}", key.idle)
+        values.setdefault(section, {})[key.name] = setting
+    return Layer(values=values)
+
+
+def _variable(variable: str, name: str, vocabulary: Vocabulary) -> tuple[str, Key]:
+    for section in vocabulary.sections():
+        rest = name.removeprefix(f"{section}_")
+        if rest != name and section != DEFAULTS:
+            return section, vocabulary.key(section, rest, variable)
+    keys = vocabulary.keys(DEFAULTS)
+    if true_name(name) in keys:
+        return DEFAULTS, keys[true_name(name)]
+    known = tuple(f"{PREFIX}{k.upper()}" for k in keys) + tuple(
+        f"{PREFIX}{s.upper()}_{k.upper()}" for s in vocabulary.sections()[1:] for k in vocabulary.keys(s)
+    )
+    raise InvalidSetting(
+        f"unknown variable {variable}{near(variable, known)}",
+        hint="a variable is CLOUDCLUSTERS_<KEY> or CLOUDCLUSTERS_<PROVIDER>_<KEY>; see `cloudclusters config show`",
+    )
+
+
+def checked(key: Key, raw: object, where: str) -> Value:
+    """The value in the kind of its key; `where` begins the message when it cannot be."""
+    match key.kind:
+        case Kind.FLAG:
+            word = str(raw).strip().lower()
+            if isinstance(raw, bool) or word in _TRUE + _FALSE:
+                return word in _TRUE
+            raise InvalidSetting(f"{where}: {key.name} must be true or false, not {raw!r}")
+        case Kind.CHOICE:
+            if isinstance(raw, str) and raw.strip() in key.choices:
+                return raw.strip()
+            words = " or ".join(repr(c) for c in key.choices)
+            raise InvalidSetting(f"{where}: {key.name} must be {words}, not {raw!r}{near(str(raw), key.choices)}")
+        case Kind.TEXT:
+            if isinstance(raw, str):
+                return raw
+            raise InvalidSetting(f"{where}: {key.name} must be text, not {raw!r}")
