@@ -71,6 +71,10 @@ class WrongHandle(CloudClustersError):
     """A handle of the wrong kind: a contract where a cluster is wanted, or the other way round."""
 
 
+class NameTaken(CloudClustersError):
+    """A name for a cluster that a cluster not yet terminated has already."""
+
+
 class NotPicklable(CloudClustersError):
     """A function or an argument that cannot travel to a worker."""
 

@@ -7,7 +7,7 @@ import enum
 import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, Offer, Slot
-from cloudclusters.contract.document import Plan
+from cloudclusters.contract.document import ClusterType, Plan
 from cloudclusters.engine.protocol import Layout
 
 
@@ -34,6 +34,11 @@ class ClusterState(enum.StrEnum):
     """Machines are being deleted."""
     TERMINATED = "terminated"
     """Nothing is left."""
+
+    @classmethod
+    def under_way(cls) -> frozenset[ClusterState]:
+        """The states that only last while a verb runs."""
+        return frozenset({cls.DEPLOYING, cls.INTERRUPTING, cls.RESUMING, cls.RESTARTING, cls.SCALING, cls.TERMINATING})
 
 
 class NodeRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,3 +80,16 @@ class ClusterRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reason: str = ""
     """Why it is broken, in a sentence."""
     version: int = 1
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a list shows of a cluster; `created` and `changed` (of state) in seconds since the epoch."""
+
+    handle: str
+    name: str
+    state: ClusterState
+    cluster_type: ClusterType
+    provider: str
+    contract: str
+    created: float
+    changed: float
