@@ -98,6 +98,10 @@ class Engine(Protocol):
     secrets: Sequence[str]
     """Names of files that lifecycle must put into the cluster's key folder before the layout is sent."""
 
+    def make_secrets(self) -> Mapping[str, bytes]:
+        """Make these files anew for one cluster; not pure, called once per cluster."""
+        ...
+
     def layout(self, members: Sequence[Member]) -> Layout:
         """Processes, files and forwards for these nodes; member 0 holds the entry."""
         ...

@@ -28,6 +28,10 @@ class Traits:
     """Chosen by `node_provider` when no provider is named; `local` and the fake are not."""
     free: bool = False
     """Costs nothing per hour."""
+    shared: bool = False
+    """All nodes of a cluster share the hardware of one machine."""
+    settles_after: float = 0.0
+    """Seconds until `describe` surely sees what an earlier call did; 0 is at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

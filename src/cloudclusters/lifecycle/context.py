@@ -1,0 +1,77 @@
+"""What every verb is given: the store, the clock, the door, and how to reach providers and nodes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
+
+from cloudclusters.base.cloud import Endpoint
+from cloudclusters.base.door import CallThrough
+from cloudclusters.base.event import Event, Listen, silence
+from cloudclusters.base.waiting import Clock
+from cloudclusters.provider.protocol import Provider
+from cloudclusters.store import Lease, Store
+from cloudclusters.store.record import ClusterRecord
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Link(Protocol):
+    """A kept connection to a node's agent."""
+
+    async def call(self, do: str, /, **arguments: object) -> Mapping[str, object]:
+        """Send one request and return its answer; raises `NodeError`."""
+        ...
+
+    def stream(self, do: str, /, **arguments: object) -> AsyncIterator[Mapping[str, object]]:
+        """Send one request and yield its events."""
+        ...
+
+    async def forward(self, address: str, port: int) -> str:
+        """Make a port that the node reaches answer on this machine; returns `host:port`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection; may be repeated."""
+        ...
+
+
+class Connect(Protocol):
+    """How an endpoint becomes a link; tests replace it."""
+
+    def __call__(self, endpoint: Endpoint, /, *, timeout: float) -> Awaitable[Link]:
+        """Connect within `timeout` seconds, or raise `NodeUnreachable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything a verb needs from outside; one per process, or one per test."""
+
+    home: Path
+    store: Store
+    clock: Clock
+    door: CallThrough
+    connect: Connect
+    provider: Callable[[str], Provider]
+    python: str
+    listen: Listen = silence
+    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    """Kept connections by cluster and node; used on the core loop only."""
+
+    async def act(self, lease: Lease, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Begin a provider call, after making sure that the lease is still ours."""
+        await self.door(self.store.check, lease)
+        return await self.door(call, *args, **kwargs)
+
+    async def write(self, record: ClusterRecord, lease: Lease) -> ClusterRecord:
+        """Store the record, checked by the lease's number."""
+        await self.door(self.store.write, record, lease)
+        return record
+
+    def tell(self, cluster: str, phase: str, text: str = "", *, node: str = "") -> None:
+        """Let the listener know."""
+        self.listen(Event(cluster=cluster, phase=phase, text=text, node=node))

@@ -1,0 +1,162 @@
+"""deploy: from a plan to a running cluster, or to nothing at all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from cloudclusters.base.cloud import Holding, InstanceState, Place, Slot
+from cloudclusters.base.door import finish
+from cloudclusters.base.handle import new_handle
+from cloudclusters.contract.document import ClusterType, Plan, RolePlan
+from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported
+from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.launching import launch_role
+from cloudclusters.lifecycle.lease import held
+from cloudclusters.lifecycle.letting_go import undo
+from cloudclusters.lifecycle.machines import has_state, wait_for
+from cloudclusters.lifecycle.processes import living, start_all
+from cloudclusters.lifecycle.state import changed, describe_name
+from cloudclusters.store import Lease
+from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
+
+Reached = Callable[[str, ClusterRecord], None]
+"""Told `recorded` when the cluster is in the store, `launched` when its machines are asked for."""
+
+
+def _nobody(milestone: str, record: ClusterRecord) -> None:
+    """Tell nobody."""
+
+
+async def deploy(
+    ctx: Context, plan: Plan, *, name: str = "", keep: bool = False, reached: Reached = _nobody
+) -> ClusterRecord:
+    """Make the machines and processes of `plan`, and return the record of the running cluster.
+
+    Costs money from the launch on. When it fails or is cancelled, everything made is deleted first (`keep`
+    leaves a failed, not a cancelled one as `broken`), and what is left is named. Raises `DeployFailed`,
+    `NotSupported`, `ProviderError`.
+    """
+    check_deployable(ctx, plan)
+    handle = new_handle()
+    async with held(ctx, handle, "deploy") as lease:
+        record = first_record(ctx, plan, handle, name)
+        await ctx.door(ctx.store.create, record, lease)
+        reached("recorded", record)
+        async with undone_on_failure(ctx, record, lease, keep=keep):
+            return await _build(ctx, record, lease, reached)
+
+
+def check_deployable(ctx: Context, plan: Plan) -> None:
+    """Raise `NotSupported` when this release or the provider cannot deploy the plan; costs nothing."""
+    if plan.cluster_type is not ClusterType.PEER_WORKERS:
+        raise NotSupported(
+            f"{plan.cluster_type} clusters can be described and resolved, but not deployed by this release",
+            hint="use cluster_type=PeerWorkers, the default",
+        )
+    traits = ctx.provider(plan.provider).traits
+    if traits.max_nodes is not None and plan.node_count > traits.max_nodes:
+        raise NotSupported(
+            f"{plan.provider} gives at most {traits.max_nodes} nodes per cluster, the plan wants {plan.node_count}",
+            hint="lower node_count",
+        )
+
+
+def first_record(ctx: Context, plan: Plan, handle: str, name: str) -> ClusterRecord:
+    """The record before anything is made: every seat, its offer and its token."""
+    nodes = tuple(
+        NodeRecord(slot=Slot(role.role, index), offer=role.offer, token=token(handle, role.role, 0))
+        for role in plan.roles
+        for index in range(role.count)
+    )
+    holding = Holding(
+        provider=plan.provider,
+        cluster=handle,
+        owner=ctx.store.owner,
+        store=ctx.store.id,
+        place=Place(region=plan.roles[0].offer.place.region),
+        name=name,
+        settings={key: str(value) for key, value in plan.settings.items()},
+    )
+    record = ClusterRecord(
+        handle=handle, name=name, state=ClusterState.DEPLOYING, plan=plan, holding=holding, nodes=nodes
+    )
+    return changed(record, ClusterState.DEPLOYING, clock=ctx.clock)
+
+
+def token(handle: str, role: str, attempt: int) -> str:
+    """The client token of one launch: the same again gives the same machines."""
+    return f"{handle}-{role}-{attempt}"
+
+
+async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Reached) -> ClusterRecord:
+    for role in record.plan.roles:
+        record = await _offer_by_offer(ctx, record, lease, role)
+    reached("launched", record)
+    running = has_state(InstanceState.RUNNING)
+    record = await wait_for(ctx, record, running, what="a running machine for every node", lease=lease)
+    record = await ctx.write(record, lease)
+    entry = await ctx.door(ctx.store.intend, lease, "start", {"engine": record.plan.engine})
+    record = await start_all(ctx, record)
+    await living(ctx, record)
+    record = await ctx.write(changed(record, ClusterState.RUNNING, clock=ctx.clock), lease)
+    await ctx.door(ctx.store.done, entry, lease, "all processes are ready")
+    ctx.tell(record.handle, "running", f"{len(record.nodes)} nodes are ready")
+    return record
+
+
+async def _offer_by_offer(ctx: Context, record: ClusterRecord, lease: Lease, role: RolePlan) -> ClusterRecord:
+    tokens = ((offer, token(record.handle, role.role, n)) for n, offer in enumerate((role.offer, *role.fallbacks)))
+    return await launch_role(ctx, record, lease, role.role, list(tokens))
+
+
+@contextlib.asynccontextmanager
+async def undone_on_failure(ctx: Context, record: ClusterRecord, lease: Lease, *, keep: bool) -> AsyncIterator[None]:
+    """Delete everything when the body fails or is cancelled, and say so."""
+    try:
+        yield
+    except (CloudClustersError, BaseExceptionGroup, OSError) as exc:
+        if isinstance(exc, BaseExceptionGroup) and not isinstance(exc, ExceptionGroup):
+            await _clean_up(ctx, record, lease, "cancelled")
+            raise
+        if keep:
+            raise await _kept(ctx, record, lease, exc) from exc
+        left = await _clean_up(ctx, record, lease, _sentence(exc))
+        raise DeployFailed(
+            f"cluster {describe_name(record)} was not deployed: {_sentence(exc)}\n{left}",
+            hint=getattr(exc, "hint", "") or "deploy again, or see `cloudclusters explain` for other machines",
+        ) from exc
+    except BaseException:
+        ctx.tell(record.handle, "undoing", "the deploy was cancelled; deleting what was made")
+        await _clean_up(ctx, record, lease, "cancelled")
+        raise
+
+
+def _sentence(exc: BaseException) -> str:
+    if isinstance(exc, BaseExceptionGroup):
+        return "; ".join(_sentence(inner) for inner in exc.exceptions)
+    return exc.message if isinstance(exc, CloudClustersError) else f"{type(exc).__name__}: {exc}"
+
+
+async def _clean_up(ctx: Context, record: ClusterRecord, lease: Lease, reason: str) -> str:
+    """Undo, and say in a sentence what is left."""
+    try:
+        await finish(undo(ctx, record.handle, lease, reason=reason))
+    except CloudClustersError as exc:
+        left = (
+            f"Not everything could be deleted ({exc.message}); the cluster is recorded as terminating: "
+            f"run `cloudclusters terminate {record.handle}`"
+        )
+        ctx.tell(record.handle, "left behind", left)
+        return left
+    return "Everything that had been made was deleted."
+
+
+async def _kept(ctx: Context, record: ClusterRecord, lease: Lease, exc: BaseException) -> DeployFailed:
+    latest = await ctx.door(ctx.store.record, record.handle)
+    broken = changed(latest, ClusterState.BROKEN, clock=ctx.clock, reason=_sentence(exc))
+    await ctx.write(broken, lease)
+    return DeployFailed(
+        f"cluster {describe_name(record)} is broken: {_sentence(exc)}",
+        hint=f"its machines were kept as asked; `cloudclusters restart {record.handle}` or `… terminate …`",
+    )

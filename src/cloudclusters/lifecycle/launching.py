@@ -1,0 +1,116 @@
+"""Asking for machines, offer by offer, until one of them has the capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from cloudclusters.base.cloud import Instance, Launch, Offer, Place, Slot
+from cloudclusters.base.waiting import Pace, wait_until
+from cloudclusters.errors import NoCapacity, Throttled
+from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.machines import merged
+from cloudclusters.store import Lease
+from cloudclusters.store.record import ClusterRecord
+
+T = TypeVar("T")
+
+PATIENCE = 300.0
+"""Seconds to ride out throttling."""
+_CALMER = Pace(first=1.0, most=15.0, growth=2.0)
+
+
+async def launch_role(
+    ctx: Context, record: ClusterRecord, lease: Lease, role: str, attempts: Sequence[tuple[Offer, str]]
+) -> ClusterRecord:
+    """Launch all seats of a role on the first offer that has room for all of them.
+
+    Each attempt has an offer and a token of its own. Raises `NoCapacity` listing every attempt.
+    """
+    slots = tuple(node.slot for node in record.nodes if node.slot.role == role)
+    refusals: list[str] = []
+    for offer, token in attempts:
+        record = await prepare(ctx, record, lease, offer.place)
+        record = await ctx.write(seated(record, slots, offer, token), lease)
+        try:
+            got = await launch_slots(ctx, record, lease, slots, offer, token)
+        except NoCapacity as exc:
+            refusals.append(exc.message)
+            ctx.tell(record.handle, "no capacity", exc.message)
+            continue
+        record = merged(record, got, now=ctx.clock.now())
+        return await ctx.write(record, lease)
+    raise NoCapacity(
+        "no offer of the plan has capacity:\n" + "\n".join(f"  {text}" for text in refusals),
+        hint="allow another region, zone or market, or see `cloudclusters explain`",
+    )
+
+
+def seated(record: ClusterRecord, slots: Sequence[Slot], offer: Offer, token: str) -> ClusterRecord:
+    """The record with this offer and token at these seats."""
+    nodes = tuple(
+        msgspec.structs.replace(node, offer=offer, token=token, instance=None) if node.slot in slots else node
+        for node in record.nodes
+    )
+    return msgspec.structs.replace(record, nodes=nodes)
+
+
+async def launch_slots(
+    ctx: Context, record: ClusterRecord, lease: Lease, slots: Sequence[Slot], offer: Offer, token: str
+) -> Sequence[Instance]:
+    """One launch call for these seats, journalled before it is made; a partial launch is undone.
+
+    Raises `NoCapacity` when not every seat got a machine.
+    """
+    provider = ctx.provider(record.holding.provider)
+    entry = await ctx.door(ctx.store.intend, lease, "launch", {"token": token, "offer": offer.instance_type})
+    for slot in slots:
+        ctx.tell(record.handle, "launching", node=slot.name)
+    launch = Launch(token=token, offer=offer, slots=tuple(slots), image=record.plan.image)
+    try:
+        got = await patiently(ctx, lease, lambda: provider.launch(record.holding, launch))
+    except NoCapacity as exc:
+        await ctx.door(ctx.store.done, entry, lease, exc.message)
+        raise
+    if len(got) < len(slots):
+        await patiently(ctx, lease, lambda: provider.terminate(record.holding, [i.id for i in got]))
+        message = f"{offer.provider} had {len(got)} of {len(slots)} {offer.instance_type} in {offer.place}"
+        await ctx.door(ctx.store.done, entry, lease, message)
+        raise NoCapacity(message)
+    await ctx.door(ctx.store.done, entry, lease, ", ".join(i.id for i in got))
+    return got
+
+
+async def patiently(ctx: Context, lease: Lease, call: Callable[[], T]) -> T:
+    """Begin a call that may be repeated, and repeat it while the provider throttles."""
+
+    async def attempt() -> tuple[T] | None:
+        try:
+            return (await ctx.act(lease, call),)
+        except Throttled as exc:
+            ctx.tell(lease.cluster, "throttled", exc.message)
+            return None
+
+    found = await wait_until(
+        attempt, lambda answer: answer is not None, clock=ctx.clock, timeout=PATIENCE, pace=_CALMER, what="an answer"
+    )
+    assert found is not None
+    return found[0]
+
+
+async def prepare(ctx: Context, record: ClusterRecord, lease: Lease, place: Place) -> ClusterRecord:
+    """Make network, key and firewall where they are not made yet, letting go of those in another region."""
+    provider = ctx.provider(record.holding.provider)
+    region = Place(region=place.region)
+    if record.holding.resources and record.holding.place != region:
+        await patiently(ctx, lease, lambda: provider.release(record.holding))
+    if not record.holding.resources or record.holding.place != region:
+        holding = msgspec.structs.replace(record.holding, place=region, resources={})
+        record = await ctx.write(msgspec.structs.replace(record, holding=holding), lease)
+        entry = await ctx.door(ctx.store.intend, lease, "prepare", {"region": region.region})
+        made = await patiently(ctx, lease, lambda: provider.prepare(holding))
+        record = await ctx.write(msgspec.structs.replace(record, holding=made), lease)
+        await ctx.door(ctx.store.done, entry, lease, ", ".join(made.resources))
+    return record

@@ -1,0 +1,96 @@
+"""Letting go of everything a cluster holds at its provider; may be repeated from any point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from cloudclusters.base.cloud import Holding, Instance, InstanceState
+from cloudclusters.base.door import finish
+from cloudclusters.base.waiting import Pace, wait_until
+from cloudclusters.errors import ProviderUnavailable, Throttled
+from cloudclusters.lifecycle import keys, links, logs
+from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.machines import PATIENCE, merged
+from cloudclusters.lifecycle.state import changed
+from cloudclusters.store import Lease
+from cloudclusters.store.record import ClusterRecord, ClusterState
+
+LEAVING = Pace(first=0.01, most=0.5)
+"""Look often: returning soon after the machines are gone is a promise."""
+UNREACHABLE = 10.0
+"""Seconds of an unreachable provider before the verb gives up; the record keeps everything."""
+
+
+async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: str = "") -> ClusterRecord:
+    """Delete all machines of the cluster and what was prepared for them, and record it as terminated.
+
+    Finds the machines by tag, so also those whose launch was never answered; keeps the logs first. Raises
+    `ProviderError` or `WaitTimeout` when something could not be deleted; the cluster then stays `terminating`,
+    and a repetition goes on from there.
+    """
+    if record.state is not ClusterState.TERMINATING:
+        record = await ctx.write(changed(record, ClusterState.TERMINATING, clock=ctx.clock, reason=reason), lease)
+    await logs.keep(ctx, record)
+    await links.close_all(ctx, record.handle)
+    entry = await ctx.door(ctx.store.intend, lease, "let go", {"cluster": record.handle})
+    seen = await delete_machines(ctx, record.holding, lease)
+    await ctx.act(lease, ctx.provider(record.holding.provider).release, record.holding)
+    await ctx.door(keys.remove, ctx.home, record.handle)
+    record = merged(record, seen, now=ctx.clock.now())
+    nodes = tuple(msgspec.structs.replace(node, instance=_gone(node.instance)) for node in record.nodes)
+    record = msgspec.structs.replace(record, nodes=nodes)
+    record = await ctx.write(changed(record, ClusterState.TERMINATED, clock=ctx.clock, reason=record.reason), lease)
+    await ctx.door(ctx.store.done, entry, lease, "nothing is left")
+    ctx.tell(record.handle, "terminated", "nothing is left")
+    return record
+
+
+def _gone(instance: Instance | None) -> Instance | None:
+    return instance and msgspec.structs.replace(instance, state=InstanceState.GONE)
+
+
+async def delete_machines(ctx: Context, holding: Holding, lease: Lease) -> Sequence[Instance]:
+    """Ask for every machine of the holding to be deleted, until none is seen and the provider has settled."""
+    provider = ctx.provider(holding.provider)
+    began = answered = ctx.clock.monotonic()
+    asked: set[str] = set()
+
+    async def see() -> Sequence[Instance] | None:
+        nonlocal answered
+        try:
+            seen = await ctx.act(lease, provider.describe, holding)
+            living = [i for i in seen if i.state is not InstanceState.GONE]
+            fresh = [i.id for i in living if i.state is not InstanceState.TERMINATING or i.id not in asked]
+            fresh += [i.id for i in seen if i.state is InstanceState.GONE and i.id not in asked]
+            if fresh:
+                await ctx.act(lease, provider.terminate, holding, fresh)
+                asked.update(fresh)
+        except (Throttled, ProviderUnavailable) as exc:
+            if ctx.clock.monotonic() - answered > UNREACHABLE:
+                raise
+            ctx.tell(holding.cluster, "waiting", exc.message)
+            return None
+        answered = ctx.clock.monotonic()
+        for instance in living:
+            ctx.tell(holding.cluster, "terminating", node=instance.slot.name)
+        settled = answered - began >= provider.traits.settles_after
+        return seen if not living and settled else None
+
+    seen = await wait_until(
+        see,
+        lambda found: found is not None,
+        clock=ctx.clock,
+        timeout=PATIENCE,
+        pace=LEAVING,
+        what=f"the end of all machines of {holding.cluster}",
+    )
+    assert seen is not None
+    return seen
+
+
+async def undo(ctx: Context, cluster: str, lease: Lease, *, reason: str) -> ClusterRecord:
+    """`let_go`, however often we are cancelled meanwhile; for the clean-up of a verb that failed."""
+    record = await ctx.door(ctx.store.record, cluster)
+    return await finish(let_go(ctx, record, lease, reason=reason))

@@ -1,0 +1,235 @@
+"""Getting the engine's processes onto the nodes: facts, environment, layout, start, ready."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from cloudclusters.base.gather import gather
+from cloudclusters.engine.protocol import Engine, Kind, Layout, Member
+from cloudclusters.engine.registry import engine as find_engine
+from cloudclusters.environment.protocol import Facts, Ready, Step
+from cloudclusters.environment.registry import environment as find_environment
+from cloudclusters.errors import NodeError, WaitTimeout
+from cloudclusters.lifecycle import keys
+from cloudclusters.lifecycle.context import Context, Link
+from cloudclusters.lifecycle.links import open_all, open_one
+from cloudclusters.store import Life
+from cloudclusters.store.record import ClusterRecord
+
+START = 180.0
+"""Seconds in which the processes of a node must be ready once started."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent says of one process."""
+
+    name: str
+    kind: Kind
+    state: str
+    life: str = ""
+    os_pid: int | None = None
+    started: float | None = None
+    ready: object = None
+    exit: object = None
+    restarts: int = 0
+    rss_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A living process of a cluster, with the pid that names this life of it."""
+
+    pid: int
+    node: str
+    name: str
+    kind: Kind
+    life: str
+    os_pid: int
+    state: str
+    rss_bytes: int
+
+    @property
+    def full_name(self) -> str:
+        """How the engine knows it: node, process and life."""
+        return f"{self.node}/{self.name}/{self.life}"
+
+
+async def start_all(ctx: Context, record: ClusterRecord) -> ClusterRecord:
+    """Bring every node's environment and processes up, and return the record with its layout.
+
+    Returns when all processes are ready. May be repeated: what runs as asked is left alone.
+    Raises `NodeError`, or a group of them.
+    """
+    engine = find_engine(record.plan.engine)
+    links = await open_all(ctx, record)
+    members, ready = await _meet(ctx, record, links)
+    secrets = await ctx.door(_secrets, ctx, record, engine)
+    layout = engine.layout(members)
+    await gather(_start_node(ctx, record, node, link, layout, ready[node], secrets) for node, link in links.items())
+    return msgspec.structs.replace(record, layout=layout)
+
+
+async def start_some(ctx: Context, record: ClusterRecord, names: frozenset[str]) -> ClusterRecord:
+    """As `start_all`, but start processes on these nodes only; the layout is that of all nodes."""
+    engine = find_engine(record.plan.engine)
+    links = await open_all(ctx, record)
+    members, ready = await _meet(ctx, record, links)
+    secrets = await ctx.door(_secrets, ctx, record, engine)
+    layout = engine.layout(members)
+    await gather(_start_node(ctx, record, n, links[n], layout, ready[n], secrets) for n in links if n in names)
+    return msgspec.structs.replace(record, layout=layout)
+
+
+def _secrets(ctx: Context, record: ClusterRecord, engine: Engine) -> Mapping[str, bytes]:
+    place = keys.folder(ctx.home, record.handle)
+    if not all((place / name).is_file() for name in engine.secrets):
+        keys.write(ctx.home, record.handle, engine.make_secrets())
+    return {name: keys.read(ctx.home, record.handle, name) for name in engine.secrets}
+
+
+async def _meet(
+    ctx: Context, record: ClusterRecord, links: Mapping[str, Link]
+) -> tuple[list[Member], dict[str, Ready]]:
+    """Ask every node what it is, and make the engine's members of the answers."""
+    environment = find_environment(record.plan.environment)
+    facts = dict(zip(links, await gather(_facts(link) for link in links.values()), strict=True))
+    ready = {name: environment.ready(fact, local_python=ctx.python) for name, fact in facts.items()}
+    shared = len(record.nodes) if ctx.provider(record.holding.provider).traits.shared else 1
+    members = [
+        Member(
+            name=node.name,
+            role=node.slot.role,
+            index=node.slot.index,
+            address=node.instance.inner_address if node.instance else "",
+            processes=record.plan.node_process_count,
+            vcpus=max(1, facts[node.name].vcpus // shared),
+            memory_bytes=facts[node.name].memory_bytes // shared,
+            python=ready[node.name].python,
+        )
+        for node in record.nodes
+    ]
+    return members, ready
+
+
+async def _facts(link: Link) -> Facts:
+    said = await link.call("hello")
+    return msgspec.convert({name: said[name] for name in Facts.__struct_fields__}, Facts)
+
+
+async def _start_node(
+    ctx: Context,
+    record: ClusterRecord,
+    node: str,
+    link: Link,
+    layout: Layout,
+    ready: Ready,
+    secrets: Mapping[str, bytes],
+) -> None:
+    for step in ready.steps:
+        ctx.tell(record.handle, "installing", step.title, node=node)
+        await _run_step(node, link, step)
+    ctx.tell(record.handle, "starting", node=node)
+    files = [
+        {
+            "path": f.path,
+            "mode": f.mode,
+            "base64": base64.b64encode(secrets[f.secret] if f.secret else f.text.encode()).decode(),
+        }
+        for f in layout.files
+        if f.node == node
+    ]
+    if files:
+        await link.call("write", files=files)
+    wanted = [p for p in layout.processes if p.node == node]
+    if wanted:
+        await link.call("start", processes=[_specification(p) for p in msgspec.to_builtins(wanted)])
+        await _wait_ready(node, link, {p.name for p in wanted})
+    ctx.tell(record.handle, "ready", node=node)
+
+
+def _specification(process: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in process.items() if key != "node"}
+
+
+async def _run_step(node: str, link: Link, step: Step) -> None:
+    output: list[str] = []
+    code: object = None
+    async for event in link.stream("run", argv=list(step.argv), env=step.env):
+        if "text" in event:
+            output.append(str(event["text"]))
+        code = event.get("code", code)
+    if code != 0:
+        tail = "".join(output)[-2000:]
+        raise NodeError(f"{node}: {step.title} ended with code {code}:\n{tail}")
+
+
+async def _wait_ready(node: str, link: Link, names: set[str]) -> None:
+    """Follow the agent's watch until all of these processes are ready; a failed one raises with its log."""
+    waiting = set(names)
+    try:
+        async with asyncio.timeout(START):
+            async for event in link.stream("watch"):
+                status = msgspec.convert(event["process"], Status)
+                if status.state == "failed" and status.name in names:
+                    raise NodeError(f"{status.name} on {node} does not start:\n{await log_tail(link, status.name)}")
+                if status.state == "ready":
+                    waiting.discard(status.name)
+                if not waiting:
+                    return
+    except TimeoutError as exc:
+        tails = [f"{name}:\n{await log_tail(link, name)}" for name in sorted(waiting)]
+        raise WaitTimeout(f"not ready on {node} within {START:g} s: " + "\n".join(tails)) from exc
+    raise NodeError(f"the agent of {node} ended while {', '.join(sorted(waiting))} started")
+
+
+async def log_tail(link: Link, name: str, *, lines: int = 20) -> str:
+    """The last lines that the latest life of a process wrote."""
+    return "".join([str(event["text"]) async for event in link.stream("log", name=name, tail=lines)])
+
+
+async def stop_all(links: Mapping[str, Link], *, grace: float = 5.0) -> None:
+    """Stop every process on these nodes; returns when they are gone."""
+    await gather(link.call("stop", names=None, grace=grace) for link in links.values())
+
+
+async def living(ctx: Context, record: ClusterRecord, *, patience: float = 0.0) -> list[Worker]:
+    """Every living process of the cluster, workers first, in node order, each with its pid.
+
+    A node that does not answer contributes none.
+    """
+    answers = await gather(_list(ctx, record, n.name, patience) for n in record.nodes)
+    found = [
+        (Life(node.name, status.name, status.life), status)
+        for node, statuses in zip(record.nodes, answers, strict=True)
+        for status in statuses
+        if status.state in ("starting", "ready") and status.life
+    ]
+    found.sort(key=lambda pair: pair[1].kind is not Kind.WORKER)
+    pids = await ctx.door(ctx.store.pids, record.handle, [life for life, _ in found])
+    return [
+        Worker(
+            pid=pids[life],
+            node=life.node,
+            name=status.name,
+            kind=status.kind,
+            life=status.life,
+            os_pid=status.os_pid or 0,
+            state=status.state,
+            rss_bytes=status.rss_bytes,
+        )
+        for life, status in found
+    ]
+
+
+async def _list(ctx: Context, record: ClusterRecord, node: str, patience: float) -> list[Status]:
+    try:
+        link = await open_one(ctx, record, next(n for n in record.nodes if n.name == node), patience=patience)
+        answer = await link.call("list")
+    except NodeError:
+        return []
+    return msgspec.convert(answer["processes"], list[Status])

@@ -1,0 +1,57 @@
+"""Finishing or undoing what a dead process left half-way."""
+
+from __future__ import annotations
+
+from cloudclusters.base.cloud import InstanceState
+from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.lease import held
+from cloudclusters.lifecycle.letting_go import let_go
+from cloudclusters.lifecycle.machines import look
+from cloudclusters.lifecycle.state import changed
+from cloudclusters.store import Lease
+from cloudclusters.store.record import ClusterRecord, ClusterState
+
+OPEN = frozenset(
+    {
+        ClusterState.DEPLOYING,
+        ClusterState.INTERRUPTING,
+        ClusterState.RESUMING,
+        ClusterState.RESTARTING,
+        ClusterState.SCALING,
+        ClusterState.TERMINATING,
+    }
+)
+"""States that only last while a verb runs."""
+
+
+async def reconcile(ctx: Context, cluster: str) -> ClusterRecord:
+    """Mend a cluster whose verb died, and return its record; one with a living verb raises `LeaseHeld`.
+
+    A deploy that died is undone, a terminate finished; other verbs leave what is seen. May be repeated.
+    """
+    async with held(ctx, cluster, "reconcile") as lease:
+        return await reconciled(ctx, await ctx.door(ctx.store.record, cluster), lease)
+
+
+async def reconciled(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterRecord:
+    """As `reconcile`, under a lease that is held already."""
+    if record.state not in OPEN:
+        return record
+    ctx.tell(record.handle, "reconciling", f"a {record.state} was left unfinished")
+    if record.state in (ClusterState.DEPLOYING, ClusterState.TERMINATING):
+        reason = record.reason or f"its driver died while {record.state}"
+        record = await let_go(ctx, record, lease, reason=reason)
+    else:
+        record = await look(ctx, record)
+        record = changed(record, _seen_state(record), clock=ctx.clock, reason=f"a {record.state} was left unfinished")
+        record = await ctx.write(record, lease)
+    for step in await ctx.door(ctx.store.open_steps, record.handle):
+        await ctx.door(ctx.store.done, step.entry, lease, f"reconciled: {record.state}")
+    return record
+
+
+def _seen_state(record: ClusterRecord) -> ClusterState:
+    states = {node.instance.state if node.instance else InstanceState.GONE for node in record.nodes}
+    if states == {InstanceState.STOPPED}:
+        return ClusterState.INTERRUPTED
+    return ClusterState.BROKEN

@@ -1,0 +1,79 @@
+"""sweep: find what is ours at the providers and nobody claims, and let go of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from cloudclusters.base.cloud import Holding, InstanceState
+from cloudclusters.errors import LeaseHeld, UnknownHandle
+from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.lease import held
+from cloudclusters.lifecycle.letting_go import delete_machines
+from cloudclusters.lifecycle.reconcile import OPEN, reconcile
+from cloudclusters.provider.protocol import CanFind
+from cloudclusters.store.record import ClusterRecord, ClusterState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something found at a provider: what it is, who claims it, and how many machines it has."""
+
+    holding: Holding
+    machines: int
+    claim: str
+    """Why it stays (`cluster is running`, `made by someone else` …); empty when nobody claims it."""
+    swept: bool = False
+
+
+async def sweep(
+    ctx: Context, providers: Collection[str], *, everyone: bool = False, delete: bool = False
+) -> list[Finding]:
+    """List what these providers hold for us, and with `delete` let go of what nobody claims.
+
+    Finishes what dead processes left, first. Things of other owners are listed, and deleted only with `everyone`.
+    Waits until what it deletes is gone. Raises `ProviderError`.
+    """
+    if delete:
+        for record in await ctx.door(ctx.store.records):
+            if record.state in OPEN:
+                await _reconcile_unless_held(ctx, record)
+    findings = []
+    for name in providers:
+        provider = ctx.provider(name)
+        if not isinstance(provider, CanFind):
+            continue
+        for holding in await ctx.door(provider.find):
+            findings.append(await _judge(ctx, holding, everyone=everyone, delete=delete))
+    return findings
+
+
+async def _reconcile_unless_held(ctx: Context, record: ClusterRecord) -> None:
+    try:
+        await reconcile(ctx, record.handle)
+    except LeaseHeld as exc:
+        ctx.tell(record.handle, "busy", exc.message)
+
+
+async def _judge(ctx: Context, holding: Holding, *, everyone: bool, delete: bool) -> Finding:
+    seen = await ctx.door(ctx.provider(holding.provider).describe, holding)
+    machines = sum(i.state is not InstanceState.GONE for i in seen)
+    claim = await _claim(ctx, holding, everyone=everyone)
+    if claim or not delete:
+        return Finding(holding=holding, machines=machines, claim=claim)
+    async with held(ctx, holding.cluster, "sweep") as lease:
+        await delete_machines(ctx, holding, lease)
+        await ctx.act(lease, ctx.provider(holding.provider).release, holding)
+    return Finding(holding=holding, machines=machines, claim="", swept=True)
+
+
+async def _claim(ctx: Context, holding: Holding, *, everyone: bool) -> str:
+    if holding.owner != ctx.store.owner and not everyone:
+        return f"made by {holding.owner}"
+    try:
+        record = await ctx.door(ctx.store.record, holding.cluster)
+    except UnknownHandle:
+        return ""
+    if record.state is ClusterState.TERMINATED:
+        return ""
+    return f"cluster is {record.state}"

@@ -1,0 +1,88 @@
+"""The frame of a verb on an existing cluster: lease, reconciliation, check, intention, outcome."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import msgspec
+
+from cloudclusters.base.door import finish
+from cloudclusters.errors import CloudClustersError, ClusterBroken
+from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.lease import held
+from cloudclusters.lifecycle.reconcile import reconciled
+from cloudclusters.lifecycle.state import changed, check_allowed, describe_name
+from cloudclusters.store import Lease
+from cloudclusters.store.record import ClusterRecord, ClusterState
+
+
+@dataclass(slots=True)
+class Running:
+    """A verb under way: its lease and the record so far; the frame writes the outcome."""
+
+    ctx: Context
+    lease: Lease
+    record: ClusterRecord
+    unharmed: ClusterState | None = None
+    """The state to go back to on failure, while nothing has changed yet; None once something has."""
+
+    async def write(self, record: ClusterRecord) -> None:
+        """Store the record as it is now."""
+        self.record = await self.ctx.write(record, self.lease)
+
+    async def enter(self, state: ClusterState) -> None:
+        """Store a new state."""
+        await self.write(changed(self.record, state, clock=self.ctx.clock))
+
+
+@contextlib.asynccontextmanager
+async def running(
+    ctx: Context, cluster: str, verb: str, during: ClusterState, after: ClusterState
+) -> AsyncIterator[Running]:
+    """Hold the lease, mend what a dead process left, check that the verb is allowed, and frame it.
+
+    The body acts; at its end the cluster is `after`. When it fails or is cancelled, the cluster is as it was
+    if nothing changed, else `broken`, and the reason is recorded.
+    """
+    async with held(ctx, cluster, verb) as lease:
+        record = await reconciled(ctx, await ctx.door(ctx.store.record, cluster), lease)
+        check_allowed(record, verb)
+        verb_under_way = Running(ctx, lease, record, unharmed=record.state)
+        try:
+            entry = await ctx.door(ctx.store.intend, lease, verb, {"from": record.state.value})
+            await verb_under_way.enter(during)
+            yield verb_under_way
+            await verb_under_way.enter(after)
+            await ctx.door(ctx.store.done, entry, lease, after.value)
+        except BaseException as exc:
+            await finish(_ended_early(verb_under_way, verb, exc))
+            if isinstance(exc, ExceptionGroup):
+                raise ClusterBroken(
+                    f"{verb} of {describe_name(record)} failed on several nodes: "
+                    + "; ".join(str(getattr(e, "message", e)) for e in exc.exceptions),
+                    hint=f"try `cloudclusters restart {cluster}`, or `cloudclusters terminate {cluster}`",
+                ) from exc
+            raise
+        ctx.tell(cluster, after.value)
+
+
+async def _ended_early(verb: Running, name: str, exc: BaseException) -> None:
+    ctx = verb.ctx
+    reason = exc.message if isinstance(exc, CloudClustersError) else f"{name} was interrupted ({type(exc).__name__})"
+    state = verb.unharmed or ClusterState.BROKEN
+    # The latest record is the store's: the body may have written one that it did not hand back.
+    record = await ctx.door(ctx.store.record, verb.record.handle)
+    record = changed(record, state, clock=ctx.clock, reason="" if verb.unharmed else f"{name}: {reason}")
+    with contextlib.suppress(CloudClustersError):
+        # When even this cannot be written, the open intention in the journal makes the next command reconcile.
+        await ctx.write(record, verb.lease)
+        for step in await ctx.door(ctx.store.open_steps, record.handle):
+            await ctx.door(ctx.store.done, step.entry, verb.lease, f"failed: {reason}")
+    ctx.tell(record.handle, state.value, reason)
+
+
+def replaced(record: ClusterRecord, **changes: object) -> ClusterRecord:
+    """The record with these fields changed."""
+    return msgspec.structs.replace(record, **changes)
