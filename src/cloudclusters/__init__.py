@@ -1,1 +1,97 @@
-"""cloudclusters."""
+"""cloudclusters: from a contract over platform features to a running cluster, and nothing left behind.
+
+>>> import cloudclusters as cc
+>>> contract = cc.cluster(node_count=2, node_provider="local")
+>>> contract.node_count
+2
+
+Importing this package imports nothing else: every public name is looked up when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cloudclusters import aio, errors
+    from cloudclusters.api.cluster import Cluster, Node
+    from cloudclusters.api.compute import everywhere, fetchfrom, pmap
+    from cloudclusters.api.contracts import cluster, deploy, explain, plan, resolve, select
+    from cloudclusters.api.knowing import config, features, providers
+    from cloudclusters.api.verbs import (
+        clusters,
+        entry,
+        interrupt,
+        nodes,
+        ranks,
+        reconnect,
+        restart,
+        resume,
+        scale,
+        status,
+        sweep,
+        terminate,
+    )
+    from cloudclusters.contract.document import ClusterType, Contract, Plan
+    from cloudclusters.contract.resolution import Resolution
+    from cloudclusters.errors import CloudClustersError
+    from cloudclusters.vocabulary import atleast, atmost, between, just, noneof, oneof
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "api.cluster": ("Cluster", "Node"),
+    "api.compute": ("everywhere", "fetchfrom", "pmap"),
+    "api.contracts": ("cluster", "deploy", "explain", "plan", "resolve", "select"),
+    "api.knowing": ("config", "features", "providers"),
+    "api.verbs": (
+        "clusters",
+        "entry",
+        "interrupt",
+        "nodes",
+        "ranks",
+        "reconnect",
+        "restart",
+        "resume",
+        "scale",
+        "status",
+        "sweep",
+        "terminate",
+    ),
+    "contract.document": ("ClusterType", "Contract", "Plan"),
+    "contract.resolution": ("Resolution",),
+    "errors": ("CloudClustersError",),
+    "vocabulary": ("atleast", "atmost", "between", "just", "noneof", "oneof"),
+}
+_HOME = {name: module for module, names in _WHERE.items() for name in names}
+_MODULES = ("aio", "errors")
+_TYPES = {
+    "PeerWorkers": "PEER_WORKERS",
+    "PeerWorkersMPI": "PEER_WORKERS_MPI",
+    "ManagerWorkers": "MANAGER_WORKERS",
+}
+
+__all__ = [  # noqa: PLE0604  # the names are those of the table above
+    "__version__",
+    *sorted(_HOME),
+    *_MODULES,
+    *sorted(_TYPES),
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _TYPES:
+        kinds = importlib.import_module(f"{__name__}.contract.document").ClusterType
+        return getattr(kinds, _TYPES[name])
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,1 +1,1 @@
-"""To come."""
+"""What people call: contracts, clusters and verbs, blocking."""

@@ -69,8 +69,7 @@ class Context:
 
     async def write(self, record: ClusterRecord, lease: Lease) -> ClusterRecord:
         """Store the record, checked by the lease's number."""
-        await self.door(self.store.write, record, lease)
-        return record
+        return await self.door(self.store.write, record, lease)
 
     def tell(self, cluster: str, phase: str, text: str = "", *, node: str = "") -> None:
         """Let the listener know."""

@@ -15,13 +15,13 @@ from cloudclusters.lifecycle.launching import launch_role
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import undo
 from cloudclusters.lifecycle.machines import has_state, wait_for
-from cloudclusters.lifecycle.processes import living, start_all
+from cloudclusters.lifecycle.processes import lay_out, living, start_nodes
 from cloudclusters.lifecycle.state import changed, describe_name
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
 Reached = Callable[[str, ClusterRecord], None]
-"""Told `recorded` when the cluster is in the store, `launched` when its machines are asked for."""
+"""Told when the cluster is `recorded`, its machines are `launched`, and its `first` node is ready."""
 
 
 def _nobody(milestone: str, record: ClusterRecord) -> None:
@@ -97,7 +97,10 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
     record = await wait_for(ctx, record, running, what="a running machine for every node", lease=lease)
     record = await ctx.write(record, lease)
     entry = await ctx.door(ctx.store.intend, lease, "start", {"engine": record.plan.engine})
-    record = await start_all(ctx, record)
+    record, ready = await lay_out(ctx, record)
+    record = await ctx.write(record, lease)
+    first = record.nodes[0].name
+    await start_nodes(ctx, record, ready, told=lambda name: reached("first", record) if name == first else None)
     await living(ctx, record)
     record = await ctx.write(changed(record, ClusterState.RUNNING, clock=ctx.clock), lease)
     await ctx.door(ctx.store.done, entry, lease, "all processes are ready")

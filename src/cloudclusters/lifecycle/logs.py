@@ -92,8 +92,8 @@ async def read(
     """
     names = [node] if node else [n.name for n in record.nodes]
     if record.state in (ClusterState.TERMINATED, ClusterState.INTERRUPTED):
-        for piece in await ctx.door(_kept, folder(ctx.home, record.handle), names, tail):
-            yield piece
+        for kept in await ctx.door(_kept, folder(ctx.home, record.handle), names, tail):
+            yield kept
         return
     queue: asyncio.Queue[Piece | None] = asyncio.Queue(1000)
     readers = asyncio.create_task(_read_all(ctx, record, names, tail=tail, follow=follow, into=queue))

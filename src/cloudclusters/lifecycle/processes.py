@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from cloudclusters.base.gather import gather
-from cloudclusters.engine.protocol import Engine, Kind, Layout, Member
+from cloudclusters.engine.protocol import Engine, Kind, Member
 from cloudclusters.engine.registry import engine as find_engine
 from cloudclusters.environment.protocol import Facts, Ready, Step
 from cloudclusters.environment.registry import environment as find_environment
@@ -19,7 +19,7 @@ from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import open_all, open_one
 from cloudclusters.store import Life
-from cloudclusters.store.record import ClusterRecord
+from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 START = 180.0
 """Seconds in which the processes of a node must be ready once started."""
@@ -59,30 +59,46 @@ class Worker:
         return f"{self.node}/{self.name}/{self.life}"
 
 
-async def start_all(ctx: Context, record: ClusterRecord) -> ClusterRecord:
-    """Bring every node's environment and processes up, and return the record with its layout.
+NodeReady = Callable[[str], None]
+"""Told the name of each node whose processes are all ready."""
 
-    Returns when all processes are ready. May be repeated: what runs as asked is left alone.
-    Raises `NodeError`, or a group of them.
+
+async def lay_out(ctx: Context, record: ClusterRecord) -> tuple[ClusterRecord, dict[str, Ready]]:
+    """Meet every node, and return the record with the engine's layout for them, and each node's environment."""
+    links = await open_all(ctx, record)
+    members, ready = await _meet(ctx, record, links)
+    return msgspec.structs.replace(record, layout=find_engine(record.plan.engine).layout(members)), ready
+
+
+async def start_nodes(
+    ctx: Context,
+    record: ClusterRecord,
+    ready: Mapping[str, Ready],
+    *,
+    names: Collection[str] | None = None,
+    told: NodeReady | None = None,
+) -> None:
+    """Bring environment and processes up on all nodes, or on these; returns when all are ready.
+
+    May be repeated: what runs as asked is left alone. Raises `NodeError`, or a group of them.
     """
-    engine = find_engine(record.plan.engine)
-    links = await open_all(ctx, record)
-    members, ready = await _meet(ctx, record, links)
-    secrets = await ctx.door(_secrets, ctx, record, engine)
-    layout = engine.layout(members)
-    await gather(_start_node(ctx, record, node, link, layout, ready[node], secrets) for node, link in links.items())
-    return msgspec.structs.replace(record, layout=layout)
+    secrets = await ctx.door(_secrets, ctx, record, find_engine(record.plan.engine))
+    wanted = [node for node in record.nodes if names is None or node.name in names]
+
+    async def one(node: NodeRecord) -> None:
+        link = await open_one(ctx, record, node)
+        await _start_node(ctx, record, node.name, link, ready[node.name], secrets)
+        if told is not None:
+            told(node.name)
+
+    await gather(one(node) for node in wanted)
 
 
-async def start_some(ctx: Context, record: ClusterRecord, names: frozenset[str]) -> ClusterRecord:
-    """As `start_all`, but start processes on these nodes only; the layout is that of all nodes."""
-    engine = find_engine(record.plan.engine)
-    links = await open_all(ctx, record)
-    members, ready = await _meet(ctx, record, links)
-    secrets = await ctx.door(_secrets, ctx, record, engine)
-    layout = engine.layout(members)
-    await gather(_start_node(ctx, record, n, links[n], layout, ready[n], secrets) for n in links if n in names)
-    return msgspec.structs.replace(record, layout=layout)
+async def start_all(ctx: Context, record: ClusterRecord) -> ClusterRecord:
+    """`lay_out` and `start_nodes` on all nodes; returns the record with its layout."""
+    record, ready = await lay_out(ctx, record)
+    await start_nodes(ctx, record, ready)
+    return record
 
 
 def _secrets(ctx: Context, record: ClusterRecord, engine: Engine) -> Mapping[str, bytes]:
@@ -126,7 +142,6 @@ async def _start_node(
     record: ClusterRecord,
     node: str,
     link: Link,
-    layout: Layout,
     ready: Ready,
     secrets: Mapping[str, bytes],
 ) -> None:
@@ -140,12 +155,12 @@ async def _start_node(
             "mode": f.mode,
             "base64": base64.b64encode(secrets[f.secret] if f.secret else f.text.encode()).decode(),
         }
-        for f in layout.files
+        for f in record.layout.files
         if f.node == node
     ]
     if files:
         await link.call("write", files=files)
-    wanted = [p for p in layout.processes if p.node == node]
+    wanted = [p for p in record.layout.processes if p.node == node]
     if wanted:
         await link.call("start", processes=[_specification(p) for p in msgspec.to_builtins(wanted)])
         await _wait_ready(node, link, {p.name for p in wanted})

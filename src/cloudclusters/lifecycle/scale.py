@@ -12,7 +12,7 @@ from cloudclusters.lifecycle import links
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.launching import launch_slots, patiently
 from cloudclusters.lifecycle.machines import has_state, look, merged, wait_for
-from cloudclusters.lifecycle.processes import living, start_some
+from cloudclusters.lifecycle.processes import lay_out, living, start_nodes
 from cloudclusters.lifecycle.state import check_allowed
 from cloudclusters.lifecycle.verb import Running, running
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
@@ -64,7 +64,9 @@ async def _grow(ctx: Context, verb: Running, more: int) -> None:
         await verb.write(merged(verb.record, [*_known(before), *got], now=ctx.clock.now()))
         up = has_state(InstanceState.RUNNING)
         await verb.write(await wait_for(ctx, verb.record, up, what="the new machines", lease=verb.lease))
-        await verb.write(await start_some(ctx, verb.record, frozenset(slot.name for slot in slots)))
+        record, ready = await lay_out(ctx, verb.record)
+        await start_nodes(ctx, record, ready, names=[slot.name for slot in slots])
+        await verb.write(record)
         await living(ctx, verb.record)
     except BaseException:
         await finish(_drop(ctx, verb, [slot.name for slot in slots]))

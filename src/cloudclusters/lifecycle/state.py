@@ -27,6 +27,8 @@ def check_allowed(record: ClusterRecord, verb: str) -> None:
     """Raise `IllegalState` unless `verb` may start from the record's state."""
     if record.state in ALLOWED[verb]:
         return
+    if verb == "compute" and record.state is ClusterState.DEPLOYING and record.layout.forwards:
+        return  # its first node is up: `deploy(wait="min")`
     title = describe_name(record)
     if record.state is ClusterState.TERMINATED:
         raise IllegalState(

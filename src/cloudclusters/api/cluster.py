@@ -1,0 +1,288 @@
+"""The live handle of a cluster: an id, and the way to its nodes, workers and scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from cloudclusters.api.session import Session, session
+from cloudclusters.base.loop import core_loop
+from cloudclusters.engine.protocol import Kind
+from cloudclusters.errors import NodeError, WaitTimeout
+from cloudclusters.lifecycle import keys, links, processes
+from cloudclusters.lifecycle.links import open_one
+from cloudclusters.lifecycle.state import check_allowed
+from cloudclusters.store.record import ClusterRecord, ClusterState
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from distributed import Client
+    from distributed.security import Security
+
+    from cloudclusters.api.dask_cluster import DaskCluster
+    from cloudclusters.contract.document import Plan
+    from cloudclusters.lifecycle.processes import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A member of a cluster, as last seen."""
+
+    name: str
+    role: str
+    state: str
+    inner_address: str
+    public_address: str
+    instance: str
+    instance_type: str
+    hourly_usd: float | None
+
+
+class Cluster:
+    """A cluster by its handle. Holds an id, never the truth: every answer is looked up when it is asked for.
+
+    Made by `deploy` and `reconnect`. As a context manager it terminates the cluster at the end of the block;
+    `close()` only lets go of connections. It has Dask's names (`get_client`, `scheduler_address`, `scale` …), so
+    that `Client(cluster.dask)` and code written for Dask clusters work.
+    """
+
+    def __init__(self, handle: str, *, of: Session | None = None) -> None:
+        self.handle = handle
+        self._session = of or session()
+        self._client: tuple[str, Client] | None = None
+
+    def __repr__(self) -> str:
+        record = self.record
+        price = record.plan.hourly_usd
+        cost = "price unknown" if price is None else f"${price:g}/h"
+        named = f" {record.name!r}" if record.name else ""
+        size = f"{len(record.nodes)} nodes at {record.holding.provider}"
+        return f"<Cluster{named} {self.handle}: {record.state}, {size}, {cost}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cluster) and other.handle == self.handle
+
+    def __hash__(self) -> int:
+        return hash(self.handle)
+
+    # What is stored
+
+    @property
+    def record(self) -> ClusterRecord:
+        """What the store knows of the cluster."""
+        return self._session.store.record(self.handle)
+
+    @property
+    def name(self) -> str:
+        """The name given at deploy; empty without one."""
+        return self.record.name
+
+    @property
+    def state(self) -> ClusterState:
+        """The state as last recorded; makes no provider call."""
+        return self.record.state
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that was deployed."""
+        return self.record.plan
+
+    @property
+    def members(self) -> list[Node]:
+        """The cluster's nodes, in order, as last seen."""
+        return [
+            Node(
+                name=node.name,
+                role=node.slot.role,
+                state=node.instance.state.value if node.instance else "requested",
+                inner_address=node.instance.inner_address if node.instance else "",
+                public_address=node.instance.public_address if node.instance else "",
+                instance=node.instance.id if node.instance else "",
+                instance_type=node.offer.instance_type,
+                hourly_usd=node.offer.hourly_usd,
+            )
+            for node in self.record.nodes
+        ]
+
+    # Workers
+
+    def _living(self) -> list[Worker]:
+        record = self.record
+        check_allowed(record, "compute")
+        return core_loop().run(processes.living(self._session.context, record))
+
+    def workers(self) -> list[Worker]:
+        """Every living process of the cluster with its pid, node and state: workers first, then the scheduler.
+
+        Asks the agents; a node that does not answer contributes none.
+        """
+        return self._living()
+
+    def nodes(self) -> list[int]:
+        """The pids of the compute workers, in node order. Asks the agents."""
+        return [worker.pid for worker in self._living() if worker.kind is Kind.WORKER]
+
+    def entry(self) -> int:
+        """The pid of the scheduler. Raises `NodeError` when none runs, and on engines without one."""
+        for worker in self._living():
+            if worker.kind is Kind.SCHEDULER:
+                return worker.pid
+        raise NodeError(f"no scheduler runs on {self.handle}", hint="`restart` starts one")
+
+    def ranks(self) -> dict[int, int]:
+        """The pid at each rank: ranks count the workers in node order."""
+        return dict(enumerate(self.nodes()))
+
+    def live_workers(self) -> Mapping[int, str]:
+        """The name by which the engine knows each living worker, by pid."""
+        return {worker.pid: worker.full_name for worker in self._living() if worker.kind is Kind.WORKER}
+
+    # The scheduler
+
+    def _forwards(self, record: ClusterRecord) -> dict[str, str]:
+        async def open_them() -> dict[str, str]:
+            context, nodes = self._session.context, {node.name: node for node in record.nodes}
+            ends = {f.node: await open_one(context, record, nodes[f.node], patience=0) for f in record.layout.forwards}
+            return {f.name: await ends[f.node].forward(f.address, f.port) for f in record.layout.forwards}
+
+        return core_loop().run(open_them())
+
+    def _keys(self, record: ClusterRecord) -> dict[str, str]:
+        from cloudclusters.engine.registry import engine
+
+        return keys.paths(self._session.home, self.handle, tuple(engine(record.plan.engine).secrets))
+
+    def get_client(self) -> Client:
+        """A plain `distributed.Client` of the cluster's scheduler; the same one until the scheduler is replaced.
+
+        Blocks while it connects. Raises `IllegalState`, `NodeError`.
+        """
+        from cloudclusters.engine.registry import engine
+
+        record = self.record
+        check_allowed(record, "compute")
+        entry = next((w.full_name for w in self._living() if w.kind is Kind.SCHEDULER), "")
+        if self._client is not None:
+            life, client = self._client
+            if life == entry and client.status == "running":
+                return client
+            client.close(timeout=2)
+        client = engine(record.plan.engine).client(self._forwards(record), self._keys(record))
+        self._client = (entry, client)  # type: ignore[assignment]  # `client` is object in the engine protocol
+        return self._client[1]
+
+    @property
+    def scheduler_address(self) -> str:
+        """Where the scheduler answers for this process, as `tls://host:port`."""
+        return f"tls://{self._forwards(self.record)['scheduler']}"
+
+    @property
+    def security(self) -> Security:
+        """The TLS material that a Dask client of this cluster needs."""
+        from cloudclusters.engine.dask import security
+
+        return security(self._keys(self.record))
+
+    @property
+    def dashboard_link(self) -> str:
+        """Where the Dask dashboard answers for this process; it shows pages when bokeh is installed on node 0."""
+        return f"http://{self._forwards(self.record)['dashboard']}/status"
+
+    @property
+    def dask(self) -> DaskCluster:
+        """What `distributed.Client(...)` takes as its cluster."""
+        from cloudclusters.api.dask_cluster import DaskCluster
+
+        return DaskCluster(self)
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Wait for a deploy that goes on in the background (`deploy(wait=False)`), and raise what it raised.
+
+        Returns at once when there is none. Raises `WaitTimeout` after `timeout` seconds; the deploy goes on.
+        """
+        pending = self._session.pending.get(self.handle)
+        if pending is not None:
+            try:
+                pending.result(timeout)
+            except TimeoutError as exc:
+                raise WaitTimeout(f"the deploy of {self.handle} still goes on after {timeout:g} s") from exc
+        return self
+
+    def wait_for_workers(self, n_workers: int = 1, timeout: float | None = None) -> None:
+        """Wait until so many workers are connected to the scheduler; raises `WaitTimeout`."""
+        try:
+            self.get_client().wait_for_workers(n_workers, timeout=timeout)
+        except TimeoutError as exc:
+            raise WaitTimeout(f"{self.handle} has fewer than {n_workers} workers after {timeout:g} s") from exc
+
+    def get_executor(self) -> Executor:
+        """A `concurrent.futures.Executor` over the workers; its `shutdown` only lets go of the connection."""
+        from cloudclusters.api.compute import get_executor
+
+        return get_executor(self)
+
+    def retire_beyond(self, n: int) -> None:
+        """Move work and results away from the nodes that `scale(n)` lets go of; waits until they are moved."""
+        workers = [worker for worker in self._living() if worker.kind is Kind.WORKER]
+        present = list(dict.fromkeys(worker.node for worker in workers))
+        leaving = set(present[n:]) if n > 0 else set()
+        names = [worker.full_name for worker in workers if worker.node in leaving]
+        if names and self.record.layout.forwards:
+            self.get_client().retire_workers(names=names, close_workers=False)
+
+    # Verbs
+
+    def interrupt(self) -> Self:
+        """Stop the machines and keep their disks; see `cloudclusters.interrupt`."""
+        from cloudclusters.api import verbs
+
+        verbs.interrupt(self)
+        return self
+
+    def resume(self) -> Self:
+        """Start the machines again; see `cloudclusters.resume`."""
+        from cloudclusters.api import verbs
+
+        verbs.resume(self)
+        return self
+
+    def restart(self) -> Self:
+        """Fresh processes on the same machines; see `cloudclusters.restart`."""
+        from cloudclusters.api import verbs
+
+        verbs.restart(self)
+        return self
+
+    def scale(self, n: int) -> Self:
+        """More nodes, or fewer; see `cloudclusters.scale`."""
+        from cloudclusters.api import verbs
+
+        verbs.scale(self, n)
+        return self
+
+    def terminate(self) -> Self:
+        """Delete everything; see `cloudclusters.terminate`."""
+        from cloudclusters.api import verbs
+
+        verbs.terminate(self)
+        return self
+
+    def close(self) -> None:
+        """Let go of connections and clients; the cluster runs on. May be repeated."""
+        if self._client is not None:
+            self._client[1].close(timeout=2)
+            self._client = None
+        core_loop().run(links.close_all(self._session.context, self.handle))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.state is not ClusterState.TERMINATED:
+            self.terminate()
+        self.close()

@@ -1,0 +1,98 @@
+"""deploy for people: how long to wait, and what goes on in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Coroutine
+from typing import Literal, TypeVar
+
+from cloudclusters.api.cluster import Cluster
+from cloudclusters.api.leaving import remember
+from cloudclusters.api.session import Session
+from cloudclusters.base.loop import core_loop
+from cloudclusters.contract.document import Plan
+from cloudclusters.errors import InvalidContract, WaitTimeout
+from cloudclusters.lifecycle.deploy import deploy as verb
+from cloudclusters.store.record import ClusterRecord
+
+T = TypeVar("T")
+
+Wait = Literal["all", "min", False]
+"""When `deploy` returns: all workers ready, the first node ready, or as soon as the cluster is recorded."""
+
+
+def deploy_plan(
+    of: Session, plan: Plan, *, name: str = "", wait: Wait = "all", timeout: float | None = None, keep: bool = False
+) -> Cluster:
+    """Deploy a plan, blocking as `wait` says; see `cloudclusters.deploy`."""
+    check_wait(wait, timeout)
+    if wait == "all":
+        record = core_loop().run(within(verb(of.context, plan, name=name, keep=keep), timeout))
+        remember(of, record.handle)
+        return Cluster(record.handle, of=of)
+    return core_loop().run(begin(of, plan, name=name, wait=wait, timeout=timeout, keep=keep))
+
+
+def check_wait(wait: object, timeout: object) -> None:
+    """Raise `InvalidContract` for what `deploy` cannot wait for."""
+    if wait is not False and wait not in ("all", "min"):
+        raise InvalidContract(f"wait={wait!r} is unknown", hint='use wait="all", wait="min" or wait=False')
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise InvalidContract(f"timeout={timeout!r} is not a number of seconds above 0")
+
+
+async def within(work: Coroutine[object, object, T], timeout: float | None) -> T:
+    """Await a verb for at most `timeout` seconds; it is cancelled then, and cleans up, before `WaitTimeout`."""
+    try:
+        async with asyncio.timeout(timeout) as limit:
+            return await work
+    except TimeoutError as exc:
+        if not limit.expired():
+            raise
+        raise WaitTimeout(
+            f"not deployed within {timeout:g} s; what had been made was deleted", hint="give a longer timeout"
+        ) from exc
+
+
+async def begin(of: Session, plan: Plan, *, name: str, wait: Wait, timeout: float | None, keep: bool) -> Cluster:
+    """Begin a deploy on the core loop, and return when the milestone that `wait` names is reached.
+
+    The rest goes on in the background; `Cluster.wait` waits for it and raises what it raised.
+    """
+    reached: asyncio.Queue[tuple[str, ClusterRecord]] = asyncio.Queue()
+    work = verb(of.context, plan, name=name, keep=keep, reached=lambda *event: reached.put_nowait(event))
+    task = asyncio.create_task(within(work, timeout))
+    milestone = "first" if wait == "min" else "recorded"
+    while True:
+        event = asyncio.create_task(reached.get())
+        try:
+            await asyncio.wait({event, task}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        if not event.done():
+            event.cancel()
+            return Cluster((await task).handle, of=of)
+        at, record = event.result()
+        if at == milestone:
+            of.pending[record.handle] = _outcome(task)
+            remember(of, record.handle)
+            return Cluster(record.handle, of=of)
+
+
+def _outcome(task: asyncio.Task[ClusterRecord]) -> concurrent.futures.Future[ClusterRecord]:
+    """The task's end as a future that any thread can wait for."""
+    future: concurrent.futures.Future[ClusterRecord] = concurrent.futures.Future()
+
+    def done(ended: asyncio.Task[ClusterRecord]) -> None:
+        if ended.cancelled():
+            future.cancel()
+        elif (error := ended.exception()) is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(ended.result())
+
+    task.add_done_callback(done)
+    return future

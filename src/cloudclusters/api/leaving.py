@@ -1,0 +1,56 @@
+"""What happens when the program ends: background deploys are waited for, and running clusters are named."""
+
+from __future__ import annotations
+
+import atexit
+import concurrent.futures
+import os
+import sys
+
+from cloudclusters.api.session import Session
+from cloudclusters.errors import CloudClustersError
+from cloudclusters.store.record import ClusterState
+
+_ENDED = (ClusterState.TERMINATED, ClusterState.INTERRUPTED)
+
+
+def remember(of: Session, handle: str) -> None:
+    """Note that this program deployed a cluster, to name it at the end if it still runs."""
+    if not of.deployed:
+        atexit.register(_leave, of, os.getpid())
+    of.deployed.append(handle)
+
+
+def _leave(of: Session, os_pid: int) -> None:
+    if os.getpid() != os_pid:
+        return
+    for handle, deploy in of.pending.items():
+        if not deploy.done():
+            print(f"cloudclusters: waiting for the deploy of {handle} to end (Ctrl-C undoes it)", file=sys.stderr)  # noqa: T201
+            concurrent.futures.wait([deploy])
+    for line in still_running(of):
+        print(line, file=sys.stderr)  # noqa: T201
+    from cloudclusters.base.loop import core_loop
+
+    core_loop().close()
+
+
+def still_running(of: Session) -> list[str]:
+    """A line for each cluster of this program that still has machines, with its price and how to end it."""
+    lines = []
+    for handle in of.deployed:
+        try:
+            record = of.store.record(handle)
+        except CloudClustersError as exc:
+            lines.append(f"cloudclusters: nothing is known of {handle}: {exc.message}")
+            continue
+        if record.state in _ENDED:
+            continue
+        price = record.plan.hourly_usd
+        cost = "at an unknown price" if price is None else f"${price:g} per hour"
+        named = f"{record.name} ({handle})" if record.name else handle
+        lines.append(
+            f"cloudclusters: {named} is still {record.state}: {len(record.nodes)} nodes at {record.holding.provider}, "
+            f"{cost}; end it with `cloudclusters terminate {record.name or handle}`"
+        )
+    return lines

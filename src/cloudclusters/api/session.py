@@ -1,0 +1,117 @@
+"""What one process of ours shares: home, store, settings, catalog, and the context of the verbs.
+
+Everything is opened at first use, so that looking at a contract opens no store and needs no event loop.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cloudclusters.base.event import Event, Listen
+from cloudclusters.settings import Settings, home
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from cloudclusters.catalog import Catalog
+    from cloudclusters.lifecycle.context import Context
+    from cloudclusters.provider.protocol import Provider
+    from cloudclusters.store import Store
+    from cloudclusters.store.record import ClusterRecord
+
+_LOG = logging.getLogger("cloudclusters")
+
+
+class Session:
+    """The shared parts of one process; `session()` gives the one of this process and home."""
+
+    def __init__(self, place: Path) -> None:
+        self.home = place
+        self.listeners: list[Listen] = []
+        self.deployed: list[str] = []
+        """Handles of the clusters that this program deployed."""
+        self.pending: dict[str, Future[ClusterRecord]] = {}
+        """Deploys that go on in the background, by handle."""
+        self._providers: dict[str, Provider] = {}
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """The configuration of the working directory, read once."""
+        return Settings.load()
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """The user's store."""
+        from cloudclusters.store import Store
+
+        return Store.open(self.home)
+
+    @functools.cached_property
+    def catalog(self) -> Catalog:
+        """The packaged snapshot."""
+        from cloudclusters.catalog import Catalog
+
+        return Catalog.packaged()
+
+    @functools.cached_property
+    def context(self) -> Context:
+        """What the verbs are given; imports asyncio."""
+        from cloudclusters.base.door import Door
+        from cloudclusters.base.waiting import SystemClock
+        from cloudclusters.lifecycle.context import Context
+        from cloudclusters.remote import connect
+
+        return Context(
+            home=self.home,
+            store=self.store,
+            clock=SystemClock(),
+            door=Door(),
+            connect=connect,
+            provider=self.provider,
+            python=sys.executable,
+            listen=self.hear,
+        )
+
+    def provider(self, name: str) -> Provider:
+        """The provider of this name, opened at first use; raises `UnknownName`, `MissingExtra`."""
+        if name not in self._providers:
+            from cloudclusters.provider.protocol import Site
+            from cloudclusters.provider.registry import plugin
+
+            site = Site(home=self.home, owner=self.store.owner, settings=self.settings.section(name))
+            self._providers[name] = plugin(name).open(site)
+        return self._providers[name]
+
+    def known_providers(self) -> list[str]:
+        """Providers that may hold something of ours: those of the store's clusters, and the free ones."""
+        from cloudclusters.provider.registry import plugins
+
+        used = {summary.provider for summary in self.store.summaries(terminated=True)}
+        return [plugin.name for plugin in plugins() if plugin.name in used or plugin.traits.free]
+
+    def hear(self, event: Event) -> None:
+        """Pass an event to the log and to every listener."""
+        where = f"{event.cluster}/{event.node}" if event.node else event.cluster
+        _LOG.info("%s: %s%s", where, event.phase, f": {event.text}" if event.text else "")
+        for listener in list(self.listeners):
+            listener(event)
+
+
+_lock = threading.Lock()
+_current: tuple[int, Path, Session] | None = None
+
+
+def session() -> Session:
+    """The session of this process; a forked child, or another home, gets one of its own."""
+    global _current
+    place = home()
+    with _lock:
+        if _current is None or _current[:2] != (os.getpid(), place):
+            _current = (os.getpid(), place, Session(place))
+        return _current[2]

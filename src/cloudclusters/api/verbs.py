@@ -1,0 +1,192 @@
+"""The verbs on clusters, blocking: each takes one cluster, handle or name, or several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, overload
+
+from cloudclusters.api.cluster import Cluster
+from cloudclusters.api.session import Session, session
+from cloudclusters.api.targets import Target, handle_of, handles_of
+from cloudclusters.base.gather import gather
+from cloudclusters.base.loop import core_loop
+from cloudclusters.lifecycle.context import Context
+from cloudclusters.store.record import ClusterRecord
+
+if TYPE_CHECKING:
+    from cloudclusters.lifecycle.sweep import Finding
+
+Verb = Callable[[Context, str], Coroutine[object, object, ClusterRecord]]
+
+
+async def on_each(of: Session, verb: Verb, handles: Sequence[str]) -> list[ClusterRecord]:
+    """Run a verb on several clusters at once."""
+    return await gather(verb(of.context, handle) for handle in handles)
+
+
+def _each(verb: Verb, targets: Sequence[Target]) -> Cluster | list[Cluster]:
+    of = session()
+    handles = handles_of(targets, of)
+    core_loop().run(on_each(of, verb, handles))
+    return shaped(targets, handles)
+
+
+def shaped(targets: Sequence[Target], handles: Sequence[str]) -> Cluster | list[Cluster]:
+    """One cluster for one target, a list for several; cluster objects that were given are given back."""
+    given = {target.handle: target for target in targets if isinstance(target, Cluster)}
+    found = [given.get(handle) or Cluster(handle) for handle in handles]
+    return found[0] if len(targets) == 1 else found
+
+
+@overload
+def interrupt(cluster: Target, /) -> Cluster: ...
+@overload
+def interrupt(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+def interrupt(*clusters: Target) -> Cluster | list[Cluster]:
+    """Stop the machines of clusters and keep their disks; waits until they are stopped.
+
+    What the processes held is lost; save your results first. From then on only disks are paid. Raises
+    `NotSupported` where the provider cannot stop machines (the cluster is unharmed), `IllegalState`.
+
+    >>> cc.interrupt(cluster)                       # doctest: +SKIP
+    >>> cc.interrupt("FXqElAnSeTEpQAm", "training")  # doctest: +SKIP
+    """
+    from cloudclusters.lifecycle.interrupt import interrupt as verb
+
+    return _each(verb, clusters)
+
+
+@overload
+def resume(cluster: Target, /) -> Cluster: ...
+@overload
+def resume(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+def resume(*clusters: Target) -> Cluster | list[Cluster]:
+    """Start the machines of interrupted clusters, and fresh processes with new pids; waits until they are ready.
+
+    Costs money from the start on. With no capacity the cluster stays interrupted (`NoCapacity`). Raises also
+    `IllegalState`, `NodeError`.
+    """
+    from cloudclusters.lifecycle.resume import resume as verb
+
+    return _each(verb, clusters)
+
+
+@overload
+def restart(cluster: Target, /) -> Cluster: ...
+@overload
+def restart(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+def restart(*clusters: Target) -> Cluster | list[Cluster]:
+    """Replace all processes of clusters by fresh ones with new pids; the machines are not touched.
+
+    Waits until the workers are ready. Raises `IllegalState`, `NodeError` naming a node whose machine is gone.
+    """
+    from cloudclusters.lifecycle.restart import restart as verb
+
+    return _each(verb, clusters)
+
+
+@overload
+def terminate(cluster: Target, /) -> Cluster: ...
+@overload
+def terminate(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+def terminate(*clusters: Target) -> Cluster | list[Cluster]:
+    """Delete all machines of clusters, with their disks, and what was made for them; waits until they are gone.
+
+    Raises `IllegalState` for a cluster that is terminated already, `ProviderError` when something could not be
+    deleted: the cluster is then `terminating`, and the verb may be repeated.
+    """
+    from cloudclusters.lifecycle.terminate import terminate as verb
+
+    return _each(verb, clusters)
+
+
+@overload
+def reconnect(cluster: Target, /) -> Cluster: ...
+@overload
+def reconnect(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+def reconnect(*clusters: Target) -> Cluster | list[Cluster]:
+    """Take up clusters of an earlier program, by handle or name.
+
+    Looks at the machines and processes and records what is seen; pids of living processes are kept. Finishes or
+    undoes what a dead process left half-way. Raises `IllegalState` for a terminated cluster, `UnknownHandle`.
+    """
+    from cloudclusters.lifecycle.reconnect import reconnect as verb
+
+    return _each(verb, clusters)
+
+
+def scale(cluster: Target, n: int) -> Cluster:
+    """Bring a running cluster to `n` compute nodes, at its own offer; waits until it is so.
+
+    Work on nodes that leave is moved to the others first. New nodes cost money. When growing fails the cluster
+    keeps its size. Raises `NoCapacity`, `NotSupported`, `IllegalState`, `InvalidContract`.
+    """
+    from cloudclusters.lifecycle.scale import scale as verb
+
+    of = session()
+    found = cluster if isinstance(cluster, Cluster) else Cluster(handle_of(cluster, of))
+    found.retire_beyond(n)
+    core_loop().run(verb(of.context, found.handle, n))
+    return found
+
+
+def status(cluster: Target, *, refresh: bool = False) -> ClusterRecord:
+    """What is known of a cluster: state, nodes, prices, history.
+
+    Makes no provider call, and `record.seen` tells the age of the last look; unless `refresh`, or unless a dead
+    process left a verb half-way: then it looks, and finishes or undoes that verb. Raises `UnknownHandle`.
+    """
+    of = session()
+    handle = handle_of(cluster, of)
+    if refresh or handle in of.store.left_open():
+        from cloudclusters.lifecycle.reconnect import refresh as look
+
+        return core_loop().run(look(of.context, handle))
+    return of.store.record(handle)
+
+
+def clusters(*, since: float | None = None, cluster_type: str | None = None, terminated: bool = False) -> list[Cluster]:
+    """The clusters of this user's store, the oldest first; terminated ones only if asked for.
+
+    `since` is in seconds since the epoch, `cluster_type` such as `"PeerWorkers"`. Makes no provider call, unless a
+    dead process left a verb half-way: then it is finished or undone.
+    """
+    from cloudclusters.contract.document import ClusterType
+
+    of = session()
+    for handle in of.store.left_open():
+        status(handle, refresh=True)
+    kind = ClusterType(cluster_type) if cluster_type else None
+    return [Cluster(s.handle) for s in of.store.summaries(terminated=terminated, since=since, cluster_type=kind)]
+
+
+def nodes(cluster: Target) -> list[int]:
+    """The pids of a cluster's compute workers, in node order; raises `IllegalState` when it does not run."""
+    return _cluster(cluster).nodes()
+
+
+def entry(cluster: Target) -> int:
+    """The pid of a cluster's scheduler; raises `IllegalState`, `NodeError`."""
+    return _cluster(cluster).entry()
+
+
+def ranks(cluster: Target) -> dict[int, int]:
+    """The pid at each rank of a cluster; rank 0 is on the first node."""
+    return _cluster(cluster).ranks()
+
+
+def _cluster(target: Target) -> Cluster:
+    return target if isinstance(target, Cluster) else Cluster(handle_of(target, session()))
+
+
+def sweep(*, delete: bool = False, everyone: bool = False, providers: Iterable[str] | None = None) -> list[Finding]:
+    """Find what is ours at the providers and nobody claims; with `delete` let go of it, and wait until it is gone.
+
+    Without `delete` nothing changes. Things made by other owners are listed, and deleted only with `everyone`.
+    `providers` defaults to those that are installed and configured. Raises `ProviderError`.
+    """
+    from cloudclusters.lifecycle.sweep import sweep as verb
+
+    of = session()
+    names = list(providers) if providers is not None else of.known_providers()
+    return core_loop().run(verb(of.context, names, everyone=everyone, delete=delete))
