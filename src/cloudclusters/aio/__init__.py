@@ -1,1 +1,173 @@
-"""To come."""
+"""The verbs for async programs: the same names, awaitable, from any event loop.
+
+They run on the core loop and are bridged onto the caller's, cancellation included: a cancelled `deploy` cleans up
+before it ends. What only reads the store (`clusters`, `cluster`, `resolve`, `select` …) does not wait for anything;
+use it from `cloudclusters` itself.
+
+>>> from cloudclusters import aio
+>>> cluster = await aio.deploy(contract)        # doctest: +SKIP
+>>> await aio.terminate(cluster)                # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
+
+from cloudclusters.api import compute, verbs
+from cloudclusters.api.cluster import Cluster
+from cloudclusters.api.contracts import Deployable, deploying_plan
+from cloudclusters.api.deploying import Wait, begin, check_wait, within
+from cloudclusters.api.leaving import remember
+from cloudclusters.api.session import session
+from cloudclusters.api.targets import Target, handle_of, handles_of
+from cloudclusters.base.loop import core_loop
+from cloudclusters.lifecycle import deploy as _deploy
+from cloudclusters.lifecycle import interrupt as _interrupt
+from cloudclusters.lifecycle import reconnect as _reconnect
+from cloudclusters.lifecycle import restart as _restart
+from cloudclusters.lifecycle import resume as _resume
+from cloudclusters.lifecycle import scale as _scale
+from cloudclusters.lifecycle import sweep as _sweep
+from cloudclusters.lifecycle import terminate as _terminate
+from cloudclusters.store.record import ClusterRecord
+
+if TYPE_CHECKING:
+    from cloudclusters.lifecycle.sweep import Finding
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+__all__ = [
+    "deploy",
+    "entry",
+    "everywhere",
+    "fetchfrom",
+    "interrupt",
+    "nodes",
+    "pmap",
+    "ranks",
+    "reconnect",
+    "restart",
+    "resume",
+    "scale",
+    "status",
+    "sweep",
+    "terminate",
+]
+
+
+async def _each(verb: verbs.Verb, targets: Sequence[Target]) -> Cluster | list[Cluster]:
+    of = session()
+    handles = handles_of(targets, of)
+    await core_loop().bridge(verbs.on_each(of, verb, handles))
+    return verbs.shaped(targets, handles)
+
+
+async def deploy(
+    target: Deployable,
+    *,
+    resolve: bool = False,
+    name: str = "",
+    wait: Wait = "all",
+    timeout: float | None = None,
+    keep: bool = False,
+) -> Cluster:
+    """As `cloudclusters.deploy`; a cancellation deletes what was made before it gets through."""
+    check_wait(wait, timeout)
+    of = session()
+    plan = deploying_plan(of, target, resolve=resolve)
+    if wait == "all":
+        work = within(_deploy.deploy(of.context, plan, name=name, keep=keep), timeout)
+        record = await core_loop().bridge(work)
+        remember(of, record.handle)
+        return Cluster(record.handle, of=of)
+    return await core_loop().bridge(begin(of, plan, name=name, wait=wait, timeout=timeout, keep=keep))
+
+
+@overload
+async def interrupt(cluster: Target, /) -> Cluster: ...
+@overload
+async def interrupt(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+async def interrupt(*clusters: Target) -> Cluster | list[Cluster]:
+    """As `cloudclusters.interrupt`."""
+    return await _each(_interrupt.interrupt, clusters)
+
+
+@overload
+async def resume(cluster: Target, /) -> Cluster: ...
+@overload
+async def resume(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+async def resume(*clusters: Target) -> Cluster | list[Cluster]:
+    """As `cloudclusters.resume`."""
+    return await _each(_resume.resume, clusters)
+
+
+@overload
+async def restart(cluster: Target, /) -> Cluster: ...
+@overload
+async def restart(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+async def restart(*clusters: Target) -> Cluster | list[Cluster]:
+    """As `cloudclusters.restart`."""
+    return await _each(_restart.restart, clusters)
+
+
+@overload
+async def terminate(cluster: Target, /) -> Cluster: ...
+@overload
+async def terminate(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+async def terminate(*clusters: Target) -> Cluster | list[Cluster]:
+    """As `cloudclusters.terminate`."""
+    return await _each(_terminate.terminate, clusters)
+
+
+@overload
+async def reconnect(cluster: Target, /) -> Cluster: ...
+@overload
+async def reconnect(cluster: Target, /, *more: Target) -> list[Cluster]: ...
+async def reconnect(*clusters: Target) -> Cluster | list[Cluster]:
+    """As `cloudclusters.reconnect`."""
+    return await _each(_reconnect.reconnect, clusters)
+
+
+async def scale(cluster: Target, n: int) -> Cluster:
+    """As `cloudclusters.scale`."""
+    of = session()
+    found = cluster if isinstance(cluster, Cluster) else Cluster(handle_of(cluster, of))
+    await asyncio.to_thread(found.retire_beyond, n)
+    await core_loop().bridge(_scale.scale(of.context, found.handle, n))
+    return found
+
+
+async def status(cluster: Target, *, refresh: bool = False) -> ClusterRecord:
+    """As `cloudclusters.status`."""
+    return await asyncio.to_thread(verbs.status, cluster, refresh=refresh)
+
+
+async def sweep(
+    *, delete: bool = False, everyone: bool = False, providers: Iterable[str] | None = None
+) -> list[Finding]:
+    """As `cloudclusters.sweep`."""
+    of = session()
+    names = list(providers) if providers is not None else of.known_providers()
+    return await core_loop().bridge(_sweep.sweep(of.context, names, everyone=everyone, delete=delete))
+
+
+def _in_thread(call: Callable[P, T]) -> Callable[P, asyncio.Future[T]]:
+    """What blocks on Dask's own loop is awaited through a thread; it changes nothing at a provider."""
+
+    def awaitable(*args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        return asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+
+    awaitable.__doc__ = f"As `cloudclusters.{call.__name__}`, awaitable."
+    awaitable.__name__ = call.__name__
+    return awaitable
+
+
+nodes = _in_thread(verbs.nodes)
+entry = _in_thread(verbs.entry)
+ranks = _in_thread(verbs.ranks)
+pmap = _in_thread(compute.pmap)
+everywhere = _in_thread(compute.everywhere)
+fetchfrom = _in_thread(compute.fetchfrom)

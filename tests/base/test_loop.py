@@ -1,0 +1,98 @@
+"""The core loop: results, errors, signals, foreign loops and forks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+
+import pytest
+
+from cloudclusters.base.loop import CoreLoop, Interrupted, core_loop
+
+
+@pytest.fixture
+def core() -> CoreLoop:
+    """A loop of the test's own."""
+    loop = CoreLoop()
+    yield loop
+    loop.close()
+
+
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Interrupted)])
+def test_a_signal_cancels_waits_for_the_clean_up_and_raises(
+    core: CoreLoop, number: int, kind: type[BaseException]
+) -> None:
+    """Nothing is left half-way when the caller gets the exception."""
+    steps: list[str] = []
+
+    async def verb() -> None:
+        os.kill(os.getpid(), number)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            steps.append("cleaned up")
+
+    with pytest.raises(kind):
+        core.run(verb())
+    assert steps == ["cleaned up"]
+
+
+def test_results_and_errors_come_back(core: CoreLoop) -> None:
+    """`run` is as good as a plain call."""
+
+    async def good() -> int:
+        return 7
+
+    async def bad() -> None:
+        raise LookupError("nothing there")
+
+    assert core.run(good()) == 7
+    with pytest.raises(LookupError, match="nothing there"):
+        core.run(bad())
+
+
+def test_a_cancelled_foreign_task_waits_for_the_clean_up_on_the_core_loop(core: CoreLoop) -> None:
+    """Async callers get the same promise as blocking ones."""
+    steps: list[str] = []
+    begun = threading.Event()
+
+    async def verb() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            steps.append("cleaned up")
+
+    async def caller() -> None:
+        task = asyncio.create_task(core.bridge(verb()))
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(caller())
+    assert steps == ["cleaned up"]
+
+
+def test_a_blocking_call_from_the_core_loop_itself_is_refused(core: CoreLoop) -> None:
+    """It would wait for itself for ever."""
+
+    async def inner() -> None:
+        """Never runs."""
+
+    async def outer() -> None:
+        core.run(inner())
+
+    with pytest.raises(RuntimeError, match="its own loop"):
+        core.run(outer())
+
+
+def test_the_core_loop_is_one_per_process() -> None:
+    """Asked twice, the same loop."""
+    assert core_loop() is core_loop()
