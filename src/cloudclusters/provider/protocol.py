@@ -49,7 +49,10 @@ class Site:
 class Provider(Protocol):
     """Where machines come from."""
 
-    traits: Traits
+    @property
+    def traits(self) -> Traits:
+        """Facts about it; a plain attribute will do."""
+        ...
 
     def offers(self, regions: Collection[str]) -> Iterable[Offer]:
         """Live prices and availability in these regions; empty is all of them."""
