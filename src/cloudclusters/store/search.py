@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from cloudclusters.base.near import near
 from cloudclusters.errors import UnknownHandle, WrongHandle
 from cloudclusters.store import clusters, documents
 
@@ -16,8 +17,8 @@ def no_cluster(connection: sqlite3.Connection, word: str) -> UnknownHandle | Wro
             hint=f"deploy it first: `cloudclusters deploy {word}`, or `cc.deploy({word!r})`",
         )
     return UnknownHandle(
-        f"no cluster has the name or handle {word!r}",
-        hint=_near(word, clusters.words(connection)) or "see `cloudclusters clusters`",
+        f"no cluster has the name or handle {word!r}{near(word, clusters.words(connection))}",
+        hint="see `cloudclusters clusters`",
     )
 
 
@@ -34,10 +35,3 @@ def no_contract(connection: sqlite3.Connection, word: str) -> UnknownHandle | Wr
     return UnknownHandle(
         f"no contract has the handle {word!r}", hint=_near(word, known) or "make one with `cc.cluster`"
     )
-
-
-def _near(word: str, known: list[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -1,0 +1,271 @@
+"""A node without a machine: what its agent would hold, and how its processes would fare."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import enum
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cloudclusters.errors import NodeError
+
+GiB = 1 << 30
+_os_pids = itertools.count(4000)
+
+
+class Fate(enum.StrEnum):
+    """How a process fares when it is started."""
+
+    READY = "ready"
+    """It is ready at once."""
+    HANG = "hang"
+    """It runs and never becomes ready."""
+    FAIL = "fail"
+    """It ends at every start, until the agent gives up."""
+    CRASH = "crash"
+    """It ends once and is ready in its second life."""
+
+
+@dataclass(slots=True)
+class FakeProcess:
+    """A process on a fake node, in its present life."""
+
+    specification: Mapping[str, object]
+    state: str = "starting"
+    life: str = ""
+    os_pid: int | None = None
+    started: float = 0.0
+    ready: object = None
+    exit: Mapping[str, object] | None = None
+    restarts: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its name on the node."""
+        return str(self.specification["name"])
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.state in ("starting", "ready")
+
+    def as_message(self) -> dict[str, object]:
+        """What the agent says of it."""
+        return {
+            "name": self.name,
+            "kind": self.specification.get("kind", "service"),
+            "state": self.state,
+            "life": self.life,
+            "os_pid": self.os_pid,
+            "started": self.started,
+            "ready": self.ready,
+            "exit": self.exit,
+            "restarts": self.restarts,
+            "rss_bytes": 64 << 20 if self.alive else 0,
+        }
+
+
+Ran = tuple[int, str, str]
+"""Exit code, standard output and standard error of a command."""
+
+
+@dataclass(slots=True)
+class FakeNode:
+    """A node: files that outlive a stop, processes that do not."""
+
+    cluster: str
+    name: str
+    instance: str
+    inner_address: str
+    boot: int
+    vcpus: int = 4
+    memory_bytes: int = 8 * GiB
+    ready: object = None
+    """What its processes say when they are ready."""
+    fates: dict[str, list[Fate]] = field(default_factory=dict)
+    """What awaits the next starts, by process name (empty: any)."""
+    answers: dict[str, Ran] = field(default_factory=dict)
+    """What commands come to, by their first word; others end with 0 and say nothing."""
+    silent: bool = False
+    """The agent does not answer."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    processes: dict[str, FakeProcess] = field(default_factory=dict)
+    written: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Logs by process and life."""
+    requests: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    """Everything that the agent was asked."""
+    watchers: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[dict[str, object] | None]]] = field(
+        default_factory=list
+    )
+
+    def reboot(self, boot: int) -> None:
+        """Come up again: files are there, processes are not, the agent answers."""
+        self.boot, self.silent = boot, False
+        self.processes.clear()
+        self.part()
+
+    # What may happen to it
+
+    def crash(self, process: str, *, restart: bool = True) -> None:
+        """Let a process die; its agent starts it again unless told not to."""
+        found = self.processes[process]
+        found.exit = {"code": None, "signal": "SIGKILL", "reason": "signal", "text": ""}
+        found.state = "exited" if restart else "failed"
+        found.os_pid = None
+        self._tell(found)
+        if restart:
+            found.restarts += 1
+            self._live(found, Fate.READY)
+
+    def part(self) -> None:
+        """End every stream, as when the connection is cut."""
+        for loop, queue in self.watchers:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    # What the agent answers
+
+    def answer(self, do: str, arguments: Mapping[str, object]) -> dict[str, object]:
+        """Answer one request; raises `NodeError`."""
+        match do:
+            case "hello":
+                return self._hello()
+            case "write":
+                return self._write(_mappings(arguments["files"]))
+            case "start":
+                return {"processes": [self._start(wish) for wish in _mappings(arguments["processes"])]}
+            case "stop":
+                return self._stop(arguments.get("names"))
+            case "list":
+                return {"processes": [process.as_message() for process in self.processes.values()]}
+            case "logs":
+                return {
+                    "files": [
+                        {"name": name, "life": life, "bytes": len(text), "modified": 0.0}
+                        for (name, life), text in self.written.items()
+                    ]
+                }
+            case "leave":
+                self._stop(None)
+                self.silent = True
+                self.part()
+                return {}
+        raise NodeError(f"{self.name}: the agent does not know {do!r}")
+
+    async def events(self, do: str, arguments: Mapping[str, object]) -> AsyncIterator[dict[str, object]]:
+        """Answer one request that streams."""
+        match do:
+            case "watch":
+                async for event in self._watch():
+                    yield event
+            case "run":
+                for event in self._run(arguments):
+                    yield event
+            case "log":
+                yield {"text": self._log(str(arguments["name"]), arguments.get("life"), arguments.get("tail"))}
+            case _:
+                raise NodeError(f"{self.name}: the agent does not stream {do!r}")
+
+    def _hello(self) -> dict[str, object]:
+        return {
+            "agent": "fake",
+            "node": self.name,
+            "instance": self.instance,
+            "hostname": f"{self.instance}.fake",
+            "python": "3.11.0",
+            "executable": "/usr/bin/python3",
+            "vcpus": self.vcpus,
+            "memory_bytes": self.memory_bytes,
+            "directory": f"/fake/{self.instance}",
+            "os_pid": 1000,
+            "boot": f"boot-{self.boot}",
+            "started": 0.0,
+        }
+
+    def _write(self, files: Sequence[Mapping[str, object]]) -> dict[str, object]:
+        for file in files:
+            coded = file.get("base64")
+            content = str(file.get("text", "")).encode() if coded is None else base64.b64decode(str(coded))
+            self.files[str(file["path"])] = content
+        return {}
+
+    def _start(self, wish: Mapping[str, object]) -> dict[str, object]:
+        name = str(wish["name"])
+        process = self.processes.get(name)
+        if process is None or not process.alive or process.specification != wish:
+            process = self.processes[name] = FakeProcess(specification=dict(wish))
+            self._live(process, self._next_fate(name))
+        return process.as_message()
+
+    def _next_fate(self, process: str) -> Fate:
+        for key in (process, ""):
+            if self.fates.get(key):
+                return self.fates[key].pop(0)
+        return Fate.READY
+
+    def _live(self, process: FakeProcess, fate: Fate) -> None:
+        """Begin a life of a process, and let its fate come true."""
+        process.life, process.os_pid, process.state = secrets.token_hex(5), next(_os_pids), "starting"
+        process.ready = None
+        self.written[process.name, process.life] = f"{process.name} starts\n"
+        self._tell(process)
+        match fate:
+            case Fate.READY:
+                process.state, process.ready = "ready", {} if self.ready is None else self.ready
+                self._tell(process)
+            case Fate.FAIL:
+                self.written[process.name, process.life] += f"{process.name} cannot go on\n"
+                process.restarts = int(str(process.specification.get("restarts", 5)))
+                process.state, process.os_pid = "failed", None
+                process.exit = {"code": 1, "signal": None, "reason": "exited", "text": ""}
+                self._tell(process)
+            case Fate.CRASH:
+                self.crash(process.name)
+            case Fate.HANG:
+                pass
+
+    def _stop(self, names: object) -> dict[str, object]:
+        for process in self.processes.values():
+            if process.alive and (names is None or (isinstance(names, Sequence) and process.name in names)):
+                process.state, process.os_pid = "stopped", None
+                process.exit = {"code": None, "signal": "SIGTERM", "reason": "stopped", "text": ""}
+                self._tell(process)
+        return {}
+
+    def _tell(self, process: FakeProcess) -> None:
+        event: dict[str, object] | None = {"process": process.as_message()}
+        for loop, queue in self.watchers:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(queue.put_nowait, event)
+
+    async def _watch(self) -> AsyncIterator[dict[str, object]]:
+        queue: asyncio.Queue[dict[str, object] | None] = asyncio.Queue()
+        for process in self.processes.values():
+            queue.put_nowait({"process": process.as_message()})
+        mine = (asyncio.get_running_loop(), queue)
+        self.watchers.append(mine)
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+        finally:
+            self.watchers.remove(mine)
+
+    def _run(self, arguments: Mapping[str, object]) -> Sequence[dict[str, object]]:
+        argv = arguments["argv"]
+        assert isinstance(argv, Sequence)
+        code, out, err = self.answers.get(str(argv[0]), (0, "", ""))
+        said = [{"fd": fd, "text": text} for fd, text in ((1, out), (2, err)) if text]
+        return [*said, {"code": code}]
+
+    def _log(self, name: str, life: object, tail: object) -> str:
+        lives = [known for process, known in self.written if process == name and life in (None, "", known)]
+        lines = self.written[name, lives[-1]].splitlines(keepends=True) if lives else []
+        return "".join(lines[-tail:] if isinstance(tail, int) and tail else lines)
+
+
+def _mappings(value: object) -> list[Mapping[str, object]]:
+    assert isinstance(value, Sequence)
+    return [{str(key): inner for key, inner in dict(entry).items()} for entry in value]
