@@ -1,0 +1,182 @@
+"""From what a user writes to a constraint, and what to write instead when it cannot be meant."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+
+from cloudclusters.errors import InvalidContract, UnknownName
+from cloudclusters.vocabulary import parts
+from cloudclusters.vocabulary.algebra import is_anything, is_empty
+from cloudclusters.vocabulary.constraint import Constraint, Number, Range, Terms
+from cloudclusters.vocabulary.feature import Feature, Kind
+from cloudclusters.vocabulary.taxonomy import ANY, Shape, Taxonomy, taxonomy
+from cloudclusters.vocabulary.unit import Unit
+from cloudclusters.vocabulary.wish import Relation, Wish
+
+
+def constrain(feature: Feature, value: object) -> Constraint:
+    """The constraint that `value` puts on `feature`.
+
+    `value` is a wish (`atleast("512G")`), a bare value (exactly that much, or a member of that), a list (one of
+    these), a text form (`"8..16"`, `"Ada|Hopper"`, `">=512G"`, `"!=t2"`) or a constraint.
+    Raises `InvalidContract` saying what was wrong and what to write instead.
+    """
+    if isinstance(value, str):
+        from cloudclusters.vocabulary.text import read  # text reads values by way of this module
+
+        return read(feature, value)
+    if isinstance(value, Range | Terms):
+        return _checked(feature, value)
+    if isinstance(value, Wish):
+        return meant(feature, value)
+    if isinstance(value, list | tuple | set | frozenset):
+        items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+        return meant(feature, Wish(Relation.ONEOF, tuple(items)))
+    return meant(feature, Wish(Relation.JUST, (value,)))  # type: ignore[arg-type]  # checked there
+
+
+def meant(feature: Feature, wish: Wish) -> Constraint:
+    """The constraint that a wish means for this feature; its values stand for themselves, not for text forms."""
+    if not wish.values:
+        raise _wrong(feature, f"{wish} names no value")
+    if feature.kind is Kind.QUANTIFIER:
+        return _range(feature, wish)
+    return _terms(feature, wish)
+
+
+def _range(feature: Feature, wish: Wish) -> Range:
+    if wish.relation is Relation.NONEOF or (wish.relation is Relation.ONEOF and len(wish.values) > 1):
+        raise _wrong(
+            feature, f"{wish} is not a range of numbers", hint="write between(low, high), or several contracts"
+        )
+    if wish.values == (ANY,):
+        return Range()
+    numbers = [_quantity(feature, value) for value in wish.values]
+    match wish.relation:
+        case Relation.ATLEAST:
+            made = Range(numbers[0], None)
+        case Relation.ATMOST:
+            made = Range(None, None if numbers[0] == math.inf else numbers[0])
+        case Relation.BETWEEN:
+            made = Range(numbers[0], None if numbers[1] == math.inf else numbers[1])
+        case _:
+            made = Range(numbers[0], numbers[0])
+    if made.low == math.inf:
+        raise _wrong(feature, f"{wish} has no end")
+    return _checked_range(feature, made)
+
+
+def _quantity(feature: Feature, value: object) -> Number:
+    """The number that a value of a wish says, exact."""
+    unit = feature.unit or Unit.COUNT
+    if isinstance(value, str):
+        if value.strip().lower() in ("inf", "infinity"):
+            return math.inf
+        try:
+            return unit.parse(value)
+        except ValueError as exc:
+            raise _wrong(feature, str(exc), hint=_example(feature)) from exc
+    if isinstance(value, bool) or value is None:
+        raise _wrong(feature, f"{value!r} is not a number", hint=_example(feature))
+    if isinstance(value, float):
+        return _whole(value)
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # that is the question
+    except TypeError as exc:
+        raise _wrong(feature, f"{value!r} is not a number", hint=_example(feature)) from exc
+
+
+def _whole(number: float) -> Number:
+    """The `int` that a float is, where it is one."""
+    return int(number) if number.is_integer() else float(number)
+
+
+def _checked_range(feature: Feature, made: Range) -> Range:
+    for end in (made.low, made.high):
+        if end is None:
+            continue
+        if isinstance(end, float) and not math.isfinite(end):
+            raise _wrong(feature, f"{end} is not a number", hint=_example(feature))
+        if end < feature.least:
+            raise _wrong(feature, f"{end} is less than {feature.least}", hint=_example(feature))
+        if feature.whole and not isinstance(end, int):
+            raise _wrong(feature, f"{end} is not a whole number", hint=_example(feature))
+    if is_empty(made):
+        raise _wrong(feature, f"no number is from {made.low} to {made.high}", hint="write the smaller number first")
+    return made
+
+
+def _terms(feature: Feature, wish: Wish) -> Terms:
+    names = taxonomy(feature.taxonomy)
+    match wish.relation:
+        case Relation.JUST | Relation.ONEOF:
+            return together(feature, any_of=_canonical(feature, names, wish.values))
+        case Relation.NONEOF:
+            return together(feature, none_of=_canonical(feature, names, wish.values))
+        case Relation.ATLEAST:
+            (newer_than,) = _canonical(feature, names, wish.values)
+            return together(feature, newer_than=newer_than)
+        case Relation.ATMOST | Relation.BETWEEN:
+            raise _wrong(feature, f"{wish} needs numbers", hint="name the ones you want: oneof('…', '…')")
+
+
+def together(
+    feature: Feature, *, any_of: Sequence[str] = (), none_of: Sequence[str] = (), newer_than: str = ""
+) -> Terms:
+    """Terms of canonical names, checked; `any` is no restriction."""
+    names = taxonomy(feature.taxonomy)
+    made = Terms(
+        () if names.root in any_of else tuple(dict.fromkeys(any_of)),
+        tuple(dict.fromkeys(none_of)),
+        "" if newer_than == names.root else newer_than,
+    )
+    if names.root in none_of:
+        raise _wrong(feature, "that excludes everything")
+    if made.newer_than and not names.is_ordered(made.newer_than):
+        members = [each for each in names.members(made.newer_than) if each != made.newer_than][:3] or ["…", "…"]
+        raise _wrong(
+            feature,
+            f"no order of generations is known for {made.newer_than!r}",
+            hint=f"name the ones you want: oneof({', '.join(map(repr, members))})",
+        )
+    if not is_anything(made) and is_empty(made, names):
+        raise _wrong(feature, "nothing satisfies all of that at once", hint="write A|B for one or the other")
+    return made
+
+
+def _canonical(feature: Feature, names: Taxonomy, values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(canonical_term(feature, names, value) for value in values)
+
+
+def canonical_term(feature: Feature, names: Taxonomy, value: object) -> str:
+    """The canonical spelling of a value of a qualifier; of several joined names, where the taxonomy has parts."""
+    if not isinstance(value, str | bool):
+        raise _wrong(feature, f"{value!r} is not a name", hint=_example(feature))
+    try:
+        if names.shape is Shape.PARTS and parts.JOINT in str(value):
+            return parts.join(frozenset(names.canonical(each) for each in str(value).split(parts.JOINT)))
+        return names.canonical(str(value))
+    except UnknownName as exc:
+        raise _wrong(feature, exc.message, hint=exc.hint or _example(feature)) from exc
+
+
+def _checked(feature: Feature, made: Constraint) -> Constraint:
+    """A constraint that was made elsewhere, for this feature."""
+    if isinstance(made, Range) is not (feature.kind is Kind.QUANTIFIER):
+        raise _wrong(feature, f"{made} is a constraint of another kind of feature", hint=_example(feature))
+    if isinstance(made, Range):
+        return _checked_range(feature, made)
+    names = taxonomy(feature.taxonomy)
+    newer = canonical_term(feature, names, made.newer_than) if made.newer_than else ""
+    any_of, none_of = _canonical(feature, names, made.any_of), _canonical(feature, names, made.none_of)
+    return together(feature, any_of=any_of, none_of=none_of, newer_than=newer)
+
+
+def _wrong(feature: Feature, what: str, *, hint: str = "") -> InvalidContract:
+    return InvalidContract(f"{feature.name}: {what}", hint=hint)
+
+
+def _example(feature: Feature) -> str:
+    return f"write for instance {' or '.join(feature.examples)}" if feature.examples else ""
