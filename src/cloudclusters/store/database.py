@@ -30,8 +30,8 @@ class Database:
     def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
         self.path = path
         self._patience = patience
-        self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._lock = threading.RLock()
         self._durable: bool | None = None
         _remember(self)
 
@@ -65,6 +65,11 @@ class Database:
             connection, self._connection, self._durable = self._connection, None, None
             if connection is not None:
                 connection.close()
+
+    def __del__(self) -> None:
+        # a store that nobody closed is no reason for a warning: all it had to write is written
+        if self._connection is not None:
+            self._connection.close()
 
     def _ready(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -33,5 +33,6 @@ def no_contract(connection: sqlite3.Connection, word: str) -> UnknownHandle | Wr
         )
     known = [row[0] for row in connection.execute("SELECT handle FROM contracts ORDER BY created DESC")]
     return UnknownHandle(
-        f"no contract has the handle {word!r}", hint=_near(word, known) or "make one with `cc.cluster`"
+        f"no contract has the handle {word!r}{near(word, known)}",
+        hint="make one with `cc.cluster`; its handle is what it prints",
     )
