@@ -209,14 +209,15 @@ def locales(rows: list[Row]) -> Names:
 def _place(text: str, country_of: dict[str, str]) -> str:
     """The place's own name: `Frankfurt, Germany` is Frankfurt."""
     text = words.PLACE_SPELLINGS.get(text, text)
-    for part in (each.strip() for each in text.split(",")):
-        part = words.PLACE_SPELLINGS.get(part, part)
-        for country in words.COUNTRIES:
-            name, spellings = (each.strip() for each in country.split("|"))
-            if part in split(spellings):
-                part = name
-        if part in country_of or part in words.PLACES:
-            return part
+    spelled: dict[str, str] = {}
+    for country in words.COUNTRIES:
+        name, _, spellings = country.partition("|")
+        spelled.update(dict.fromkeys(split(spellings), name.strip()))
+    for part in text.split(","):
+        name = words.PLACE_SPELLINGS.get(part.strip(), part.strip())
+        name = spelled.get(name, name)
+        if name in country_of or name in words.PLACES:
+            return name
     raise SystemExit(f"no country is known for {text!r}: add it to taxonomy_words.py")
 
 

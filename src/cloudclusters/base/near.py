@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_CLOSE = 0.7
+_CLOSE = 0.66
 
 
 def near_names(name: str, names: Iterable[str], *, most: int = 3) -> list[str]:

@@ -43,11 +43,12 @@ def parse_quantity(text: str, scale: Scale) -> int | float:
     match = _NUMBER.match(text.strip())
     factor = None if match is None else _factor(match[4], scale)
     if match is None or factor is None:
-        suffixes = ", ".join(name for name in scale if name)
-        raise ValueError(f"{text!r} is not a number" + (f" with one of the units {suffixes}" if suffixes else ""))
+        units = [name for name in scale if name.startswith("G")] or [name for name in scale if name]
+        raise ValueError(f"{text!r} is not a number" + (f" with a unit such as {', '.join(units)}" if units else ""))
     whole, decimals = match[1].replace("_", ""), match[2] or ""
     exponent = int(match[3] or 0) - len(decimals)
-    top, bottom = int(whole + decimals) * factor * 10 ** max(exponent, 0), 10 ** max(-exponent, 0)
+    top: int = int(whole + decimals) * factor * 10 ** max(exponent, 0)
+    bottom: int = 10 ** max(-exponent, 0)
     if top % bottom == 0:
         return top // bottom
     return top / bottom
@@ -103,11 +104,8 @@ def format_scaled(number: int | float, prefixes: Mapping[str, int], unit: str, p
     """A number for people, with the largest prefix that leaves it at least 1, to four digits."""
     for prefix, factor in prefixes.items():
         if number >= factor:
-            return (
-                f"{number / factor:.4g} {prefix}{unit}"
-                if number < 10000 * factor
-                else f"{number // factor} {prefix}{unit}"
-            )
+            scaled = f"{number / factor:.4g}" if number < 10000 * factor else f"{number // factor}"
+            return f"{scaled} {prefix}{unit}"
     return f"{number:.10g} {plain}"
 
 

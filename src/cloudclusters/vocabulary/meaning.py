@@ -11,6 +11,7 @@ from cloudclusters.vocabulary import parts
 from cloudclusters.vocabulary.algebra import is_anything, is_empty
 from cloudclusters.vocabulary.constraint import Constraint, Number, Range, Terms
 from cloudclusters.vocabulary.feature import Feature, Kind
+from cloudclusters.vocabulary.table import FEATURES
 from cloudclusters.vocabulary.taxonomy import ANY, Shape, Taxonomy, taxonomy
 from cloudclusters.vocabulary.unit import Unit
 from cloudclusters.vocabulary.wish import Relation, Wish
@@ -48,9 +49,7 @@ def meant(feature: Feature, wish: Wish) -> Constraint:
 
 def _range(feature: Feature, wish: Wish) -> Range:
     if wish.relation is Relation.NONEOF or (wish.relation is Relation.ONEOF and len(wish.values) > 1):
-        raise _wrong(
-            feature, f"{wish} is not a range of numbers", hint="write between(low, high), or several contracts"
-        )
+        raise _wrong(feature, f"{wish} is not a range of numbers", hint="write between(low, high)")
     if wish.values == (ANY,):
         return Range()
     numbers = [_quantity(feature, value) for value in wish.values]
@@ -77,15 +76,15 @@ def _quantity(feature: Feature, value: object) -> Number:
         try:
             return unit.parse(value)
         except ValueError as exc:
-            raise _wrong(feature, str(exc), hint=_example(feature)) from exc
+            raise _wrong(feature, str(exc), hint=example(feature)) from exc
     if isinstance(value, bool) or value is None:
-        raise _wrong(feature, f"{value!r} is not a number", hint=_example(feature))
+        raise _wrong(feature, f"{value!r} is not a number", hint=example(feature))
     if isinstance(value, float):
         return _whole(value)
     try:
         return operator.index(value)  # type: ignore[arg-type]  # that is the question
     except TypeError as exc:
-        raise _wrong(feature, f"{value!r} is not a number", hint=_example(feature)) from exc
+        raise _wrong(feature, f"{value!r} is not a number", hint=example(feature)) from exc
 
 
 def _whole(number: float) -> Number:
@@ -98,11 +97,11 @@ def _checked_range(feature: Feature, made: Range) -> Range:
         if end is None:
             continue
         if isinstance(end, float) and not math.isfinite(end):
-            raise _wrong(feature, f"{end} is not a number", hint=_example(feature))
+            raise _wrong(feature, f"{end} is not a number", hint=example(feature))
         if end < feature.least:
-            raise _wrong(feature, f"{end} is less than {feature.least}", hint=_example(feature))
+            raise _wrong(feature, f"{end} is less than {feature.least}", hint=example(feature))
         if feature.whole and not isinstance(end, int):
-            raise _wrong(feature, f"{end} is not a whole number", hint=_example(feature))
+            raise _wrong(feature, f"{end} is not a whole number", hint=example(feature))
     if is_empty(made):
         raise _wrong(feature, f"no number is from {made.low} to {made.high}", hint="write the smaller number first")
     return made
@@ -135,7 +134,8 @@ def together(
     if names.root in none_of:
         raise _wrong(feature, "that excludes everything")
     if made.newer_than and not names.is_ordered(made.newer_than):
-        members = [each for each in names.members(made.newer_than) if each != made.newer_than][:3] or ["…", "…"]
+        kin = names.parents(made.newer_than)[:1] or (made.newer_than,)
+        members = names.members(kin[0])[-3:]
         raise _wrong(
             feature,
             f"no order of generations is known for {made.newer_than!r}",
@@ -153,19 +153,19 @@ def _canonical(feature: Feature, names: Taxonomy, values: Iterable[object]) -> t
 def canonical_term(feature: Feature, names: Taxonomy, value: object) -> str:
     """The canonical spelling of a value of a qualifier; of several joined names, where the taxonomy has parts."""
     if not isinstance(value, str | bool):
-        raise _wrong(feature, f"{value!r} is not a name", hint=_example(feature))
+        raise _wrong(feature, f"{value!r} is not a name", hint=example(feature))
     try:
         if names.shape is Shape.PARTS and parts.JOINT in str(value):
             return parts.join(frozenset(names.canonical(each) for each in str(value).split(parts.JOINT)))
         return names.canonical(str(value))
     except UnknownName as exc:
-        raise _wrong(feature, exc.message, hint=exc.hint or _example(feature)) from exc
+        raise _wrong(feature, exc.message, hint=exc.hint or _elsewhere(str(value)) or example(feature)) from exc
 
 
 def _checked(feature: Feature, made: Constraint) -> Constraint:
     """A constraint that was made elsewhere, for this feature."""
     if isinstance(made, Range) is not (feature.kind is Kind.QUANTIFIER):
-        raise _wrong(feature, f"{made} is a constraint of another kind of feature", hint=_example(feature))
+        raise _wrong(feature, f"{made} is a constraint of another kind of feature", hint=example(feature))
     if isinstance(made, Range):
         return _checked_range(feature, made)
     names = taxonomy(feature.taxonomy)
@@ -178,5 +178,12 @@ def _wrong(feature: Feature, what: str, *, hint: str = "") -> InvalidContract:
     return InvalidContract(f"{feature.name}: {what}", hint=hint)
 
 
-def _example(feature: Feature) -> str:
+def _elsewhere(term: str) -> str:
+    """What to write for a name that another feature knows."""
+    known = [each.name for each in FEATURES.values() if each.taxonomy and taxonomy(each.taxonomy).has(term)]
+    return f"write {' or '.join(f'{name}={term}' for name in known)}" if known else ""
+
+
+def example(feature: Feature) -> str:
+    """A hint that shows how the feature is written."""
     return f"write for instance {' or '.join(feature.examples)}" if feature.examples else ""

@@ -106,7 +106,8 @@ class Taxonomy:
         grown = growth.spelling(self.name, spelled, self._spellings)
         if grown:
             return grown
-        raise UnknownName(f"unknown {self.title} {term!r}{near(term, [*self._entries, *self._spellings])}")
+        written = [*self._entries, *(alias for entry in self._entries.values() for alias in entry.aliases)]
+        raise UnknownName(f"unknown {self.title} {term!r}{near(term, written)}")
 
     def parents(self, name: str) -> tuple[str, ...]:
         """What `name` is directly a member of; empty below the root."""
@@ -184,7 +185,7 @@ def _entry(line: str) -> Entry:
         parents=_names(parents),
         aliases=_names(aliases),
         earlier=_names(earlier),
-        facts=dict(fact.split("=", 1) for fact in _names(facts)),  # type: ignore[misc]
+        facts=dict(fact.split("=", 1) for fact in _names(facts)),
     )
 
 

@@ -14,7 +14,7 @@ from cloudclusters.base.near import near
 from cloudclusters.errors import InvalidContract, UnknownName
 from cloudclusters.vocabulary.constraint import Constraint, Number, Range, Terms
 from cloudclusters.vocabulary.feature import Feature, Kind
-from cloudclusters.vocabulary.meaning import canonical_term, meant, together
+from cloudclusters.vocabulary.meaning import canonical_term, example, meant, together
 from cloudclusters.vocabulary.table import feature as find_feature
 from cloudclusters.vocabulary.taxonomy import ANY, taxonomy
 from cloudclusters.vocabulary.unit import Unit
@@ -59,7 +59,7 @@ def parse_constraint(text: str) -> tuple[Feature, Constraint]:
     if match is None:
         raise InvalidContract(
             f"{text!r} is not a constraint",
-            hint="write FEATURE=VALUE, FEATURE>=VALUE, FEATURE<=VALUE or FEATURE!=VALUE",
+            hint="write FEATURE=VALUE, or with >=, <= or != instead of =",
         )
     feature = find_feature(match[1])
     return feature, read(feature, match[3] if match[2] in ("=", "==") else match[2] + match[3])
@@ -69,9 +69,7 @@ def read(feature: Feature, text: str) -> Constraint:
     """The constraint that the text form of a value says: `8..16`, `Ada|Hopper`, `>=512G`, `!=t2`, `any`."""
     text = text.strip()
     if not text:
-        raise InvalidContract(
-            f"{feature.name} has no value", hint=f"write for instance {' or '.join(feature.examples)}"
-        )
+        raise InvalidContract(f"{feature.name} has no value", hint=example(feature))
     if feature.kind is Kind.QUANTIFIER:
         return _read_range(feature, text)
     return _read_terms(feature, text)
@@ -96,17 +94,13 @@ def _read_terms(feature: Feature, text: str) -> Constraint:
         sign, value = _clause(feature, clause)
         sign = "=" if sign in (None, "==") else sign
         if sign in said:
-            raise InvalidContract(
-                f"{feature.name}: {text!r} says twice what it is", hint="write A|B for one or the other"
-            )
+            raise InvalidContract(f"{feature.name}: {text!r} says it twice", hint="write A|B for one or the other")
         if sign == "<=":
             raise InvalidContract(f"{feature.name}: {text!r} needs numbers", hint="name the ones you want: A|B")
         said[sign] = tuple(canonical_term(feature, names, each) for each in value.split("|"))
     newer = said.get(">=", ("",))
     if len(newer) > 1:
-        raise InvalidContract(
-            f"{feature.name}: {text!r} names several generations", hint="write >= with the oldest one"
-        )
+        raise InvalidContract(f"{feature.name}: {text!r} names two generations", hint="write >= with the oldest one")
     return together(feature, any_of=said.get("=", ()), none_of=said.get("!=", ()), newer_than=newer[0])
 
 
