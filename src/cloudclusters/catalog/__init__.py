@@ -1,1 +1,36 @@
-"""To come."""
+"""Which machines exist, what they are made of, where they are sold and for how much."""
+
+from cloudclusters.catalog.catalog import Catalog
+from cloudclusters.catalog.matching import Demand, cell_of
+from cloudclusters.catalog.rows import (
+    NONE,
+    Accelerator,
+    AcceleratorArchitecture,
+    Candidate,
+    Content,
+    Judged,
+    MachineType,
+    Microarchitecture,
+    Offering,
+    Price,
+    Processor,
+    Region,
+)
+
+__all__ = [
+    "NONE",
+    "Accelerator",
+    "AcceleratorArchitecture",
+    "Candidate",
+    "Catalog",
+    "Content",
+    "Demand",
+    "Judged",
+    "MachineType",
+    "Microarchitecture",
+    "Offering",
+    "Price",
+    "Processor",
+    "Region",
+    "cell_of",
+]

@@ -1,0 +1,229 @@
+"""The catalog: one or several databases of machine types and prices, asked as one.
+
+A catalog is read-only and may be shared by threads. Whatever it returns is in a fixed order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from cloudclusters.base.cloud import Market
+from cloudclusters.catalog import offers, reading
+from cloudclusters.catalog.matching import Demand, fitting, judged
+from cloudclusters.catalog.rows import Candidate, Content, Judged, MachineType, Offering, Price, Region
+from cloudclusters.catalog.source import Source
+from cloudclusters.vocabulary import taxonomy
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+SNAPSHOT = Path(__file__).with_name("snapshot.sqlite")
+
+
+class Catalog:
+    """Machine types, where they are sold and for how much. Use `packaged`, `open`, `build` and `joined` to make one.
+
+    Where several sources hold the same provider's type, the last one's facts and prices are the ones that count.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = tuple(sources)
+        self._hidden: tuple[frozenset[int], ...] = _hidden(self._sources)
+
+    @classmethod
+    def packaged(cls) -> Catalog:
+        """The snapshot that comes with this release. Opening it takes under a millisecond."""
+        return cls.open(SNAPSHOT)
+
+    @classmethod
+    def open(cls, path: Path) -> Catalog:
+        """A snapshot file; it must not change while it is open. Raises `StoreError` when it is none of ours."""
+        return cls([Source.open(path)])
+
+    @classmethod
+    def build(
+        cls,
+        types: Iterable[MachineType],
+        prices: Iterable[Price] = (),
+        *,
+        offerings: Iterable[Offering] = (),
+        regions: Iterable[Region] = (),
+        date: str = "",
+    ) -> Catalog:
+        """A catalog in memory: fixtures, live prices, this machine."""
+        return cls.build_from(
+            Content(
+                types=tuple(types),
+                prices=tuple(prices),
+                offerings=tuple(offerings),
+                regions=tuple(regions),
+                date=date,
+            )
+        )
+
+    @classmethod
+    def build_from(cls, content: Content) -> Catalog:
+        """A catalog in memory with all tables."""
+        return cls([Source.build(content)])
+
+    def joined(self, *others: Catalog) -> Catalog:
+        """These catalogs as one; they stay open as long as it is used."""
+        return Catalog([source for catalog in (self, *others) for source in catalog._sources])
+
+    def close(self) -> None:
+        """Close the databases, those of catalogs joined with this one too. May be repeated."""
+        for source in self._sources:
+            source.close()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def digest(self) -> str:
+        """What the catalog holds, as SHA-256 in hex: equal digests, equal answers."""
+        digests = [source.meta["digest"] for source in self._sources]
+        if len(digests) == 1:
+            return digests[0]
+        import hashlib  # loaded late: see `schema.digest_of`
+
+        return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+    @property
+    def date(self) -> str:
+        """The day of the newest facts, as `YYYY-MM-DD`; empty where none is known."""
+        return max((source.meta["date"] for source in self._sources), default="")
+
+    def judge(self, demands: Sequence[Demand], *, possible: bool = False) -> list[Judged]:
+        """How every type fares with every demand; the same as `vocabulary.judge` on each cell.
+
+        With `possible`, a type that the provider may place on several processors passes if one of them does.
+        """
+        return [
+            row
+            for source, hidden in zip(self._sources, self._hidden, strict=True)
+            for row in judged(source, hidden, demands, possible=possible)
+        ]
+
+    def offers(
+        self,
+        demands: Sequence[Demand],
+        regions: Collection[str] | None = None,
+        *,
+        possible: bool = False,
+        market: Market = Market.ON_DEMAND,
+        best: bool = False,
+        most: int | None = None,
+    ) -> list[Candidate]:
+        """Types that meet all demands, with what they cost in these regions (None: in any), the cheapest first.
+
+        A type that has no price there comes last, with the place where it is sold, or none where that is not known.
+        Ties go to the newer price, then region, provider and name. With `best`, only the first of each type; with
+        `most`, only that many in all.
+        """
+        asked = offers.Asked(regions=regions, market=market, best=best, most=most)
+        parts = [
+            offers.candidates(source, fitting(source, hidden, demands, possible=possible), asked)
+            for source, hidden in zip(self._sources, self._hidden, strict=True)
+        ]
+        filled = [part for part in parts if part]
+        if len(filled) == 1:
+            return filled[0]
+        return sorted((candidate for part in filled for candidate in part), key=offers.rank)[:most]
+
+    def machine_types(self) -> list[MachineType]:
+        """Every type, by provider and name."""
+        return [
+            machine
+            for source, hidden in zip(self._sources, self._hidden, strict=True)
+            for number, machine in source.types().items()
+            if number not in hidden
+        ]
+
+    def machine_type(self, provider: str, name: str) -> MachineType | None:
+        """One type; None where the catalog does not hold it."""
+        for source in reversed(self._sources):
+            for machine in source.types(_named(source, provider, name)).values():
+                return machine
+        return None
+
+    def prices_of(self, provider: str, name: str) -> list[Price]:
+        """All that is known of one type's prices, by region."""
+        for source in reversed(self._sources):
+            if source.types(where := _named(source, provider, name)):
+                return reading.prices(source, where)
+        return []
+
+    def offerings_of(self, provider: str, name: str) -> list[Offering]:
+        """Regions and zones where a type is known to be sold; where nothing is listed, its prices tell."""
+        for source in reversed(self._sources):
+            if source.types(where := _named(source, provider, name)):
+                return reading.offerings(source, where)
+        return []
+
+    def providers(self) -> list[str]:
+        """The providers that the catalog knows types of."""
+        return self._distinct("provider")
+
+    def names(self, provider: str | None = None) -> list[str]:
+        """Names of machine types, of one provider or of all."""
+        return self._distinct("instance_type", provider)
+
+    def families(self, provider: str | None = None) -> list[str]:
+        """Names of machine families, of one provider or of all."""
+        return self._distinct("family", provider)
+
+    def regions(self, provider: str | None = None) -> list[Region]:
+        """Regions and where they lie, of one provider or of all; of one that two sources hold, the last one's."""
+        found = {(r.provider, r.region): r for s in self._sources for r in reading.plain(s, Region)}
+        return [region for key, region in sorted(found.items()) if provider in (None, key[0])]
+
+    def zones(self, region: str) -> tuple[str, ...]:
+        """The zones of a region by their full names; none where they are not known."""
+        return next((r.zones for r in self.regions() if r.region == region), ())
+
+    def regions_in(self, term: str) -> list[str]:
+        """The regions that lie in a continent, country or place, are that region, or hold that zone.
+
+        Raises `UnknownName` when `term` is no name of the locale taxonomy.
+        """
+        names = taxonomy("locale")
+        wanted = names.canonical(term)
+        return [r.region for r in self.regions() if names.is_a(r.region, wanted) or names.is_a(wanted, r.region)]
+
+    def table(self, kind: type[S]) -> list[S]:
+        """A small table by its row type: `Processor`, `Accelerator`, `Microarchitecture`, `AcceleratorArchitecture`."""
+        return [row for source in self._sources for row in reading.plain(source, kind)]
+
+    def _distinct(self, column: str, provider: str | None = None) -> list[str]:
+        found: set[str] = set()
+        for source in self._sources:
+            where = f"provider = {_word(source, provider)}" if provider else "1"
+            rows = source.rows(f"SELECT DISTINCT {column} FROM type WHERE {where}")
+            found.update(text for (cell,) in rows if (text := source.words[cell]) is not None)
+        return sorted(found)
+
+
+def _named(source: Source, provider: str, name: str) -> str:
+    return f"type.provider = {_word(source, provider)} AND type.instance_type = {_word(source, name)}"
+
+
+def _word(source: Source, text: str) -> int:
+    """The id of a text in SQL; one that no row has where the source does not know it."""
+    return next(iter(source.word_ids([text])), -1)
+
+
+def _hidden(sources: Sequence[Source]) -> tuple[frozenset[int], ...]:
+    """For each source, the ids of types that a later source holds too."""
+    if len(sources) == 1:
+        return (frozenset(),)
+    names = [source.names() for source in sources]
+    return tuple(
+        frozenset(number for name, number in own.items() if any(name in later for later in names[place + 1 :]))
+        for place, own in enumerate(names)
+    )
