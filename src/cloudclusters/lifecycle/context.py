@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -26,8 +26,8 @@ class Link(Protocol):
         """Send one request and return its answer; raises `NodeError`."""
         ...
 
-    def stream(self, do: str, /, **arguments: object) -> AsyncIterator[Mapping[str, object]]:
-        """Send one request and yield its events."""
+    def stream(self, do: str, /, **arguments: object) -> AsyncGenerator[Mapping[str, object], None]:
+        """Send one request and yield its events, and its answer at last when that says something."""
         ...
 
     async def forward(self, address: str, port: int) -> str:

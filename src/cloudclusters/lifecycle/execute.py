@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -38,11 +39,13 @@ async def execute(
 
     async def one(node: str, link: Link) -> int:
         code = 0
-        async for event in link.stream("run", argv=list(argv), env={**rank_variables(record, node), **(env or {})}):
-            if "text" in event:
-                heard(node, int(str(event["fd"])), str(event["text"]))
-            else:
-                code = int(str(event["code"]))
+        variables = {**rank_variables(record, node), **(env or {})}
+        async with contextlib.aclosing(link.stream("run", argv=list(argv), env=variables)) as events:
+            async for event in events:
+                if "text" in event:
+                    heard(node, int(str(event["fd"])), str(event["text"]))
+                else:
+                    code = int(str(event["code"]))
         return code
 
     codes = await gather(one(node, link) for node, link in links.items())

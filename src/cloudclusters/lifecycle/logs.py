@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,10 @@ async def _read_all(
     into: asyncio.Queue[Piece | None],
 ) -> None:
     async def one(link: Link, node: str, file: LogFile) -> None:
-        async for event in link.stream("log", name=file.name, life=file.life, tail=tail, follow=follow):
-            await into.put(Piece(node, file.name, str(event["text"])))
+        request = link.stream("log", name=file.name, life=file.life, tail=tail, follow=follow)
+        async with contextlib.aclosing(request) as events:
+            async for event in events:
+                await into.put(Piece(node, file.name, str(event["text"])))
 
     try:
         if follow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -174,10 +175,11 @@ def _specification(process: dict[str, object]) -> dict[str, object]:
 async def _run_step(node: str, link: Link, step: Step) -> None:
     output: list[str] = []
     code: object = None
-    async for event in link.stream("run", argv=list(step.argv), env=step.env):
-        if "text" in event:
-            output.append(str(event["text"]))
-        code = event.get("code", code)
+    async with contextlib.aclosing(link.stream("run", argv=list(step.argv), env=step.env)) as events:
+        async for event in events:
+            if "text" in event:
+                output.append(str(event["text"]))
+            code = event.get("code", code)
     if code != 0:
         tail = "".join(output)[-2000:]
         raise NodeError(f"{node}: {step.title} ended with code {code}:\n{tail}")
@@ -187,8 +189,8 @@ async def _wait_ready(node: str, link: Link, names: set[str]) -> None:
     """Follow the agent's watch until all of these processes are ready; a failed one raises with its log."""
     waiting = set(names)
     try:
-        async with asyncio.timeout(START):
-            async for event in link.stream("watch"):
+        async with asyncio.timeout(START), contextlib.aclosing(link.stream("watch")) as events:
+            async for event in events:
                 status = msgspec.convert(event["process"], Status)
                 if status.state == "failed" and status.name in names:
                     raise NodeError(f"{status.name} on {node} does not start:\n{await log_tail(link, status.name)}")
