@@ -15,11 +15,11 @@ from cloudclusters.errors import UnknownName
 PROVIDER_PLUGINS = "cloudclusters.providers"
 """The group of entry points where installed packages name their providers."""
 
-_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*\Z")
-_JULIA = re.compile(r"(EC2|GCP)(?:Type|MachineType)_(\w+)\Z")
+_NAME = r"[A-Za-z0-9][\w.+-]*\Z"
+_JULIA = r"(EC2|GCP)(?:Type|MachineType)_(\w+)\Z"
 _JULIA_ROOTS = {"ec2type": "ec2", "gcptype": "gcp", "ec2machinetype": "ec2", "gcpmachinetype": "gcp"}
-_JULIA_GCP = re.compile(r"([a-z][a-z0-9]*?)_([a-z]+?)(\d*)\Z")
-_ZONE = re.compile(r"(?P<ec2>[a-z]{2,}(?:-[a-z]+)+-\d+)[a-z]\Z|(?P<gcp>[a-z]+-[a-z]+\d+)-[a-z]\Z")
+_JULIA_GCP = r"([a-z][a-z0-9]*?)_([a-z]+?)(\d*)\Z"
+_ZONE = r"(?P<ec2>[a-z]{2,}(?:-[a-z]+)+-\d+)[a-z]\Z|(?P<gcp>[a-z]+-[a-z]+\d+)-[a-z]\Z"
 _GCP_ODD = {"n1-ultramem": "m1", "n1-megamem": "m1", "f1-micro": "n1", "g1-small": "n1"}
 
 
@@ -27,7 +27,7 @@ def spelling(taxonomy: str, name: str, known: Mapping[str, str]) -> str:
     """How the provider itself spells `name`, or nothing where the taxonomy does not grow."""
     if taxonomy == "machine_type":
         return _machine_type(name, known)
-    if taxonomy == "locale" and (found := _ZONE.match(name.lower())):
+    if taxonomy == "locale" and (found := re.match(_ZONE, name.lower())):
         region = found["ec2"] or found["gcp"]
         return name.lower() if region in known else ""
     if taxonomy == "provider" and name in _plugins():
@@ -39,7 +39,7 @@ def parents(taxonomy: str, name: str) -> tuple[str, ...]:
     """What `name` is a member of, by its form alone."""
     if taxonomy == "machine_type":
         return _enclosing(name)
-    if taxonomy == "locale" and (found := _ZONE.match(name)):
+    if taxonomy == "locale" and (found := re.match(_ZONE, name)):
         return (found["ec2"] or found["gcp"],)
     return ()
 
@@ -78,12 +78,12 @@ def _machine_type(name: str, known: Mapping[str, str]) -> str:
     if name.casefold() in _JULIA_ROOTS:
         provider = _JULIA_ROOTS[name.casefold()]
         raise UnknownName(f"{name!r} is no machine type or family", hint=f"write node_provider={provider}")
-    julia = _JULIA.match(name)
+    julia = re.match(_JULIA, name)
     if julia is not None:
         rest = julia[2].lower()
-        typed = rest.replace("_", ".") if julia[1] == "EC2" else _JULIA_GCP.sub(_gcp_name, rest)
+        typed = rest.replace("_", ".") if julia[1] == "EC2" else re.sub(_JULIA_GCP, _gcp_name, rest)
         return known.get(typed, typed)
-    if not _NAME.match(name):
+    if not re.match(_NAME, name):
         return ""
     if name.casefold().startswith(("standard_", "basic_")):
         return name[0].upper() + name[1:]
