@@ -73,7 +73,7 @@ def test_a_section_wins_over_defaults_inside_a_layer_only(places: dict[str, Path
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[ec2]\nregoin = "x"', ":2: unknown key 'regoin' in [ec2]; did you mean 'region'?"),
+        ('[ec2]\nregoin = "x"', ":2: unknown key 'regoin' in [ec2]; did you mean 'region'"),
         ("[ec3]\n", ":1: unknown section 'ec3'; did you mean 'ec2'?"),
         ('engine = "dask"', ":1: unknown key 'engine'"),
         ('[defaults]\nregion = "x"', ":2: the key 'region' does not belong into [defaults]"),

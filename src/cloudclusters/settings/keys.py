@@ -117,11 +117,3 @@ def true_name(name: str) -> str:
 def is_key(name: str) -> bool:
     """Whether this is the name, or an alias, of a configuration key that a contract may hold."""
     return true_name(name) in KEYS
-
-
-def near(name: str, names: Mapping[str, object] | tuple[str, ...]) -> str:
-    """`; did you mean 'x'?` for a name that resembles one of `names`, else nothing."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""

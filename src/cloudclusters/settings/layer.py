@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from cloudclusters.base import toml
+from cloudclusters.base.near import near
 from cloudclusters.errors import InvalidSetting
-from cloudclusters.settings.keys import DEFAULTS, KEYS, SECTIONS, Key, Kind, near, true_name
+from cloudclusters.settings.keys import DEFAULTS, KEYS, SECTIONS, Key, Kind, true_name
 
 Value = str | int | float | bool
 PREFIX = "CLOUDCLUSTERS_"

@@ -1,0 +1,80 @@
+"""Where machines may stand: which regions a contract allows at each provider, and who said so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cloudclusters.catalog import Catalog
+from cloudclusters.contract.resolution import ProviderFacts
+from cloudclusters.settings import Settings
+from cloudclusters.vocabulary import Constraint, Terms, contains, is_anything, taxonomy
+
+LOCALE = "cluster_locale"
+
+REFERENCE: Mapping[str, str] = {"ec2": "us-east-1", "gcp": "us-central1", "azure": "eastus"}
+"""The region by which each cloud of the packaged catalog is compared when nobody names a place: where it sells most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The regions allowed at one provider; None is all of them.
+
+    `home` is the configured region, which wins ties. `assumed`: nobody chose a region, so the reference was taken.
+    """
+
+    regions: frozenset[str] | None
+    home: str = ""
+    assumed: bool = False
+
+    @property
+    def only(self) -> str:
+        """The region, where there is just one; else empty."""
+        return next(iter(self.regions)) if self.regions is not None and len(self.regions) == 1 else ""
+
+
+def places(
+    names: Iterable[str],
+    locale: Constraint | None,
+    catalog: Catalog,
+    settings: Settings,
+    providers: Mapping[str, ProviderFacts],
+) -> dict[str, Places]:
+    """For each provider: what the contract's locale allows, else the configured region, else the reference region."""
+    return {name: _at(name, locale, catalog, settings, providers.get(name)) for name in names}
+
+
+def _at(
+    name: str, locale: Constraint | None, catalog: Catalog, settings: Settings, facts: ProviderFacts | None
+) -> Places:
+    configured = settings.text(name, "region")
+    own = facts.regions if facts is not None else ()
+    home = configured or (own[0] if own else "")
+    if isinstance(locale, Terms):
+        inside = None if is_anything(locale) else frozenset(_inside(name, locale, catalog))
+        return Places(regions=inside, home=home)
+    if configured:
+        return Places(regions=frozenset((configured,)), home=home)
+    if own:
+        return Places(regions=frozenset(own), home=home)
+    reference = REFERENCE.get(name)
+    known = {region.region for region in catalog.regions(name)} if reference else set()
+    if reference is None or (known and reference not in known):
+        return Places(regions=None)
+    return Places(regions=frozenset((reference,)), assumed=True)
+
+
+def _inside(name: str, locale: Terms, catalog: Catalog) -> list[str]:
+    """The provider's regions that the locale holds, wholly or by one of their zones."""
+    words = taxonomy("locale")
+    by_zone = {region for term in locale.any_of for region in words.ancestors(term)}
+    regions = [region.region for region in catalog.regions(name)] or words.values()
+    return [each for each in regions if each in by_zone or contains(locale, each, words)]
+
+
+def zone_in(locale: Constraint | None, region: str) -> str:
+    """The zone of this region that the contract names, if it names one."""
+    if not isinstance(locale, Terms):
+        return ""
+    words = taxonomy("locale")
+    return next((term for term in locale.any_of if term != region and region in words.ancestors(term)), "")

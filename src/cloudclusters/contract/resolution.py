@@ -1,0 +1,174 @@
+"""The resolution as a document: every option in order, every rejection with its reason; frozen, stored as JSON."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cloudclusters.base.cloud import Offer
+from cloudclusters.base.table import Cell, table, usd
+from cloudclusters.contract.document import ClusterType
+from cloudclusters.vocabulary.constraint import Constraint
+
+KEPT = 50
+"""Most choices that a resolution keeps per role; `total` counts them all."""
+KEPT_DEPLOYABLE = 10
+"""Choices that can be deployed here are kept up to this number, wherever they rank."""
+SHOWN = 10
+
+
+class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What resolution must know of a provider: plain facts, given by who knows the plugins."""
+
+    name: str
+    installed: bool = True
+    """Its SDK can be found, so a cluster can be deployed there."""
+    cloud: bool = True
+    """Chosen when no provider is named."""
+    shared: bool = False
+    """All nodes of a cluster share the hardware of one machine."""
+    regions: tuple[str, ...] = ()
+    """Regions to use where the settings name none; the first is the configured one."""
+    install: str = ""
+    """What to type to install it."""
+    max_nodes: int | None = None
+    """Most nodes per cluster; None is no limit of its own."""
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An offer that satisfies the contract, with what people compare it by."""
+
+    rank: int
+    offer: Offer
+    vcpus: int | None = None
+    memory_bytes: int | None = None
+    accelerator: str = ""
+    accelerator_count: int | float | None = None
+    cluster_usd: float | None = None
+    """All nodes of the cluster per hour, with the cheapest partner for the other role; None is unknown."""
+    surplus: float = 0.0
+    """How much more it has than asked for: doublings, summed over the quantities that have a lower bound."""
+    deployable: bool = True
+    """Its provider is installed here."""
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one constraint costs: how many types fail it, how many of them alone, how many for an unknown value."""
+
+    constraint: str
+    types: int
+    alone: int = 0
+    unknown: int = 0
+
+
+class RoleResolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All options for one role. `choices` are the first of `total` offers, of `types` instance types."""
+
+    role: str
+    count: int
+    assumptions: dict[str, Constraint]
+    choices: tuple[Choice, ...]
+    total: int
+    types: int
+    considered: int = 0
+    """Instance types in the catalog."""
+    rejections: tuple[Rejection, ...] = ()
+
+
+class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All options of a contract, in order, with what they were worked out from."""
+
+    contract: str
+    cluster_type: ClusterType
+    roles: tuple[RoleResolution, ...]
+    regions: dict[str, str] = {}
+    """The region considered at each provider; a provider that is not here is considered everywhere."""
+    notes: tuple[str, ...] = ()
+    catalog_digest: str = ""
+    settings_digest: str = ""
+    settings: dict[str, str] = {}
+    """The configuration that was in force, as `section.key`: to show the difference when it changed."""
+    created: float = 0.0
+    version: int = 1
+
+    @property
+    def best(self) -> Choice:
+        """The first choice of the entry's role."""
+        return self.roles[0].choices[0]
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """One row per choice, by the words of the package: what `--json` gives."""
+        return [{"role": role.role, **row(choice)} for role in self.roles for choice in role.choices]
+
+    def __str__(self) -> str:
+        parts = [f"Resolution of {self.contract}, {self.cluster_type}"]
+        for role in self.roles:
+            parts += ["", _title(role), choices_table(role.choices[:SHOWN])]
+            if role.total > SHOWN:
+                parts.append(f"… and {role.total - min(SHOWN, len(role.choices))} more offers")
+        parts += ["", *self.notes] if self.notes else []
+        return "\n".join(parts)
+
+    __repr__ = __str__
+
+
+def row(choice: Choice) -> dict[str, Cell]:
+    """A choice by the words of the package."""
+    offer = choice.offer
+    return {
+        "rank": choice.rank,
+        "provider": offer.provider,
+        "instance_type": offer.instance_type,
+        "region": offer.place.region,
+        "zone": offer.place.zone,
+        "market": str(offer.market),
+        "vcpus": choice.vcpus,
+        "memory_bytes": choice.memory_bytes,
+        "accelerator": choice.accelerator,
+        "accelerator_count": choice.accelerator_count,
+        "hourly_usd": offer.hourly_usd,
+        "cluster_usd": choice.cluster_usd,
+        "price_date": offer.price_date,
+        "deployable": choice.deployable,
+    }
+
+
+def choices_table(choices: tuple[Choice, ...]) -> str:
+    """Choices as a table for people."""
+    header = ["#", "provider", "instance_type", "region", "market", "vcpus", "memory", "accelerators"]
+    rows: list[list[Cell]] = []
+    for choice in choices:
+        offer = choice.offer
+        rows.append(
+            [
+                choice.rank,
+                offer.provider + ("" if choice.deployable else " *"),
+                offer.instance_type,
+                offer.place.region or "-",
+                str(offer.market),
+                choice.vcpus,
+                gib(choice.memory_bytes),
+                devices(choice),
+                usd(offer.hourly_usd),
+                usd(choice.cluster_usd),
+            ]
+        )
+    text = table([*header, "USD/h", "cluster USD/h"], rows)
+    return text if all(c.deployable for c in choices) else f"{text}\n* its provider is not installed here"
+
+
+def gib(size: int | None) -> str:
+    """A size of memory as people read it."""
+    return "-" if size is None else f"{size / 2**30:g} GiB" if size >= 2**30 else f"{size / 2**20:g} MiB"
+
+
+def devices(choice: Choice) -> str:
+    """The accelerators of a choice, in a few words."""
+    if not choice.accelerator_count:
+        return "-" if choice.accelerator_count is None and choice.accelerator else ""
+    return f"{choice.accelerator_count:g} x {choice.accelerator or 'unknown'}"
+
+
+def _title(role: RoleResolution) -> str:
+    nodes = f"{role.count} node{'' if role.count == 1 else 's'}"
+    name = "" if role.role == "peer" else f"{role.role}: "
+    return f"{name}{nodes}; {role.total} offers of {role.types} instance types fit, of {role.considered} in the catalog"
