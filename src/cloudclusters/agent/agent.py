@@ -1073,8 +1073,8 @@ class Agent:
         self._waiting.append((condition, act))
 
     def _on_signals(self, numbers: bytes) -> None:
-        if signal.SIGTERM in numbers or signal.SIGINT in numbers:
-            self.end(0.0 if self.ending else TERM_GRACE)
+        if (signal.SIGTERM in numbers or signal.SIGINT in numbers) and not self.ending:
+            self.end(TERM_GRACE)
 
     def _reap(self) -> None:
         """Take notice of every child that has died."""
