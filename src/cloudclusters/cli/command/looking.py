@@ -1,0 +1,198 @@
+"""clusters, status, nodes: what is known."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudclusters.cli.console import Command, Row, age, json_option, say, show, show_facts, show_rows, usd
+from cloudclusters.cli.costs import hourly, spent
+from cloudclusters.cli.glance import complete_cluster, record_of, records
+
+if TYPE_CHECKING:
+    from cloudclusters.store.record import ClusterRecord
+
+_COLUMNS = {
+    "handle": "HANDLE",
+    "name": "NAME",
+    "state": "STATE",
+    "provider": "PROVIDER",
+    "instance_type": "INSTANCE TYPE",
+    "nodes": "NODES",
+    "hourly_usd": "USD/H",
+    "spent_usd": "USD SO FAR",
+    "seen_at": "LAST LOOK",
+}
+_FACTS = {
+    "handle": "handle",
+    "name": "name",
+    "state": "state",
+    "reason": "reason",
+    "cluster_type": "cluster type",
+    "provider": "provider",
+    "region": "region",
+    "instance_type": "instance type",
+    "engine": "engine",
+    "contract": "contract",
+    "created_at": "deployed",
+    "hourly_usd": "USD per hour",
+    "spent_usd": "USD so far",
+    "seen_at": "last look",
+}
+_NODES = {
+    "node": "NODE",
+    "role": "ROLE",
+    "state": "STATE",
+    "instance_type": "INSTANCE TYPE",
+    "address": "ADDRESS",
+    "instance": "INSTANCE",
+    "hourly_usd": "USD/H",
+}
+_WORKERS = {
+    "node": "NODE",
+    "role": "ROLE",
+    "state": "STATE",
+    "process": "PROCESS",
+    "pid": "PID",
+    "rank": "RANK",
+    "os_pid": "OS PID",
+    "memory_bytes": "MEMORY",
+    "address": "ADDRESS",
+}
+
+
+@click.command(cls=Command)
+@click.option("-a", "--all", "everything", is_flag=True, help="Terminated ones, too.")
+@click.option("--refresh", is_flag=True, help="Ask the providers first.")
+@json_option
+def clusters(everything: bool, refresh: bool, as_json: bool) -> None:
+    """Your clusters, their state and price.
+
+    Shows the last look and its age, and asks no provider, unless an operation was left unfinished: then that is
+    finished or undone first.
+    """
+    _list(records(terminated=everything, refresh=refresh), as_json=as_json)
+
+
+@click.command(cls=Command)
+@click.argument("cluster", required=False, shell_complete=complete_cluster)
+@click.option("--refresh", is_flag=True, help="Ask the providers first.")
+@json_option
+def status(cluster: str | None, refresh: bool, as_json: bool) -> None:
+    """What is known of your clusters, or of one by handle or name.
+
+    Shows the last look and its age, and asks no provider, unless an operation was left unfinished: then that is
+    finished or undone first.
+    """
+    if cluster is None:
+        _list(records(refresh=refresh), as_json=as_json)
+        return
+    record = record_of(cluster, refresh=refresh)
+    members = [_node(record, index) for index in range(len(record.nodes))]
+    if as_json:
+        show_facts({**_cluster(record), "members": members}, {}, as_json=True)
+        return
+    row = _cluster(record)
+    show_facts(row, {key: title for key, title in _FACTS.items() if row[key] not in ("", None)}, as_json=False)
+    show("")
+    show_rows(members, _NODES, as_json=False, empty="it has no nodes")
+
+
+@click.command(cls=Command)
+@click.argument("cluster", shell_complete=complete_cluster)
+@json_option
+def nodes(cluster: str, as_json: bool) -> None:
+    """The nodes and workers of a cluster: pids, ranks, addresses.
+
+    Asks the nodes of a running cluster; of another one shows the last look.
+    """
+    from cloudclusters.store.record import ClusterState
+
+    record = record_of(cluster)
+    if record.state is not ClusterState.RUNNING:
+        say(f"{record.handle} is {record.state}: no workers; its nodes as seen {age(record.seen)}")
+        members = [_node(record, index) for index in range(len(record.nodes))]
+        show_rows(members, _NODES, as_json=as_json, empty="it has no nodes")
+        return
+    rows = _workers(record)
+    show_rows(rows, _WORKERS, as_json=as_json, empty="no process runs on its nodes")
+
+
+def _list(found: list[ClusterRecord], *, as_json: bool) -> None:
+    rows = [_cluster(record) for record in found]
+    show_rows(rows, _COLUMNS, as_json=as_json, empty="no clusters; `cloudclusters deploy` makes one")
+    if as_json or not rows:
+        return
+    paid = [hourly(record) for record in found]
+    known = sum(price for price in paid if price is not None)
+    unknown = paid.count(None)
+    more = f", and {unknown} at an unknown price" if unknown else ""
+    say(f"in all ${usd(known)} per hour{more}")
+
+
+def _cluster(record: ClusterRecord) -> Row:
+    """A cluster by the words of the package."""
+    offers = list(dict.fromkeys(node.offer.instance_type for node in record.nodes))
+    return {
+        "handle": record.handle,
+        "name": record.name,
+        "state": record.state.value,
+        "reason": record.reason,
+        "cluster_type": record.plan.cluster_type.value,
+        "contract": record.plan.contract,
+        "provider": record.holding.provider,
+        "region": record.holding.place.region,
+        "instance_type": ", ".join(offers),
+        "engine": record.plan.engine,
+        "nodes": len(record.nodes),
+        "hourly_usd": hourly(record),
+        "spent_usd": spent(record, time.time()),
+        "created_at": record.history[0].at if record.history else 0.0,
+        "seen_at": record.seen,
+    }
+
+
+def _node(record: ClusterRecord, index: int) -> dict[str, object]:
+    """A node by the words of the package."""
+    node = record.nodes[index]
+    seen = node.instance
+    return {
+        "node": node.name,
+        "role": node.slot.role,
+        "state": seen.state.value if seen else "requested",
+        "provider": node.offer.provider,
+        "instance_type": node.offer.instance_type,
+        "region": node.offer.place.region,
+        "zone": seen.place.zone if seen else node.offer.place.zone,
+        "market": node.offer.market.value,
+        "hourly_usd": node.offer.hourly_usd,
+        "instance": seen.id if seen else "",
+        "address": (seen.public_address or seen.inner_address) if seen else "",
+    }
+
+
+def _workers(record: ClusterRecord) -> list[Row]:
+    """The processes of a running cluster, in node order; ranks count the workers."""
+    from cloudclusters.api.cluster import Cluster
+    from cloudclusters.engine.protocol import Kind
+
+    rows: list[Row] = []
+    rank = 0
+    facts = {str(row["node"]): row for row in (_node(record, index) for index in range(len(record.nodes)))}
+    for worker in Cluster(record.handle).workers():
+        is_worker = worker.kind is Kind.WORKER
+        rows.append(
+            {
+                **facts[worker.node],
+                "state": worker.state,
+                "process": worker.name,
+                "pid": worker.pid,
+                "rank": rank if is_worker else None,
+                "os_pid": worker.os_pid,
+                "memory_bytes": worker.rss_bytes,
+            }
+        )
+        rank += is_worker
+    return rows

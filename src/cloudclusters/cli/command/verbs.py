@@ -1,0 +1,145 @@
+"""interrupt, resume, restart, reconnect, scale, terminate: the verbs on clusters that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudclusters.cli import progress
+from cloudclusters.cli.console import Command, agreed, json_option, say, show_json, usd, yes_option
+from cloudclusters.cli.costs import hourly, spent
+from cloudclusters.cli.glance import complete_cluster, record_of
+
+if TYPE_CHECKING:
+    from cloudclusters.api.cluster import Cluster
+    from cloudclusters.store.record import ClusterRecord
+
+some_clusters = click.argument("clusters", nargs=-1, required=True, metavar="CLUSTER...", shell_complete=complete_cluster)
+
+
+@click.command(cls=Command)
+@some_clusters
+@json_option
+def interrupt(clusters: Sequence[str], as_json: bool) -> None:
+    """Stop the machines and keep their disks; waits until they are stopped.
+
+    What the processes held is lost. From then on only disks are paid. `resume` starts the machines again.
+    """
+    from cloudclusters.api import verbs
+
+    with progress.shown("interrupting"):
+        found = verbs.interrupt(*clusters)
+    _report(found, as_json=as_json, after="`cloudclusters resume {0}` starts it again")
+
+
+@click.command(cls=Command)
+@some_clusters
+@json_option
+def resume(clusters: Sequence[str], as_json: bool) -> None:
+    """Start interrupted machines again, with fresh workers and new pids; waits until they are ready.
+
+    The machines are paid again from the start on.
+    """
+    from cloudclusters.api import verbs
+
+    with progress.shown("resuming"):
+        found = verbs.resume(*clusters)
+    _report(found, as_json=as_json)
+
+
+@click.command(cls=Command)
+@some_clusters
+@json_option
+def restart(clusters: Sequence[str], as_json: bool) -> None:
+    """Fresh processes with new pids on the same machines; waits until they are ready."""
+    from cloudclusters.api import verbs
+
+    with progress.shown("restarting"):
+        found = verbs.restart(*clusters)
+    _report(found, as_json=as_json)
+
+
+@click.command(cls=Command)
+@some_clusters
+@json_option
+def reconnect(clusters: Sequence[str], as_json: bool) -> None:
+    """Look at clusters and record what is seen; finish or undo what a dead program left half-way."""
+    from cloudclusters.api import verbs
+
+    with progress.shown("reconnecting"):
+        found = verbs.reconnect(*clusters)
+    _report(found, as_json=as_json)
+
+
+@click.command(cls=Command)
+@click.argument("cluster", shell_complete=complete_cluster)
+@click.argument("n", type=int, metavar="N")
+@json_option
+def scale(cluster: str, n: int, as_json: bool) -> None:
+    """Bring a running cluster to N compute nodes; waits until it is so.
+
+    Work on nodes that leave is moved to the others first. New nodes are paid at the cluster's own offer.
+    """
+    from cloudclusters.api import verbs
+
+    with progress.shown(f"scaling to {n} nodes"):
+        found = verbs.scale(cluster, n)
+    _report(found, as_json=as_json)
+
+
+@click.command(cls=Command)
+@some_clusters
+@yes_option
+@json_option
+def terminate(clusters: Sequence[str], yes: bool, as_json: bool) -> None:
+    """Delete all machines, with their disks, and what was made for them; waits until they are gone.
+
+    Asks on a terminal, unless -y is given.
+    """
+    from cloudclusters.api import verbs
+
+    names = ", ".join(_title(record_of(cluster)) for cluster in clusters)
+    if not agreed(f"Delete {names} with all disks?", yes=yes, must=False):
+        say("nothing was deleted")
+        return
+    with progress.shown("terminating"):
+        found = verbs.terminate(*clusters)
+    _report(found, as_json=as_json)
+
+
+def _report(found: Cluster | list[Cluster], *, as_json: bool, after: str = "") -> None:
+    """Say of each cluster how it is now and what it costs."""
+    several = found if isinstance(found, list) else [found]
+    records = [cluster.record for cluster in several]
+    if as_json:
+        show_json([_row(record) for record in records])
+    for record in records:
+        price = hourly(record)
+        cost = "nothing" if price == 0 else "an unknown price" if price is None else f"${usd(price)}"
+        say(f"{_title(record)} is {record.state}: {cost} per hour, {_so_far(record)}")
+        if after:
+            say(after.format(record.name or record.handle))
+
+
+def _so_far(record: ClusterRecord) -> str:
+    import time
+
+    total = spent(record, time.time())
+    return "at an unknown price so far" if total is None else f"${usd(total)} so far"
+
+
+def _title(record: ClusterRecord) -> str:
+    return f"{record.name} ({record.handle})" if record.name else record.handle
+
+
+def _row(record: ClusterRecord) -> dict[str, object]:
+    return {
+        "handle": record.handle,
+        "name": record.name,
+        "state": record.state.value,
+        "provider": record.holding.provider,
+        "nodes": len(record.nodes),
+        "hourly_usd": hourly(record),
+    }

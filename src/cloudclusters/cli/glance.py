@@ -1,0 +1,51 @@
+"""A quick look at the store: no provider call and no event loop, unless a verb was left half-way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cloudclusters.api.session import session
+
+if TYPE_CHECKING:
+    from click import Context, Parameter
+    from click.shell_completion import CompletionItem
+
+    from cloudclusters.store.record import ClusterRecord
+
+
+def record_of(cluster: str, *, refresh: bool = False) -> ClusterRecord:
+    """The record of a cluster by handle or name, mended when its verb died; looks with `refresh`."""
+    store = session().store
+    handle = store.find(cluster)
+    if refresh or handle in store.left_open():
+        from cloudclusters.api.verbs import status
+
+        return status(handle, refresh=True)
+    return store.record(handle)
+
+
+def records(*, terminated: bool = False, since: float | None = None, refresh: bool = False) -> list[ClusterRecord]:
+    """The records of all clusters, mended where a verb died; looks at each that lives with `refresh`."""
+    from cloudclusters.store.record import ClusterState
+
+    store = session().store
+    due = set(store.left_open())
+    if refresh:
+        due.update(record.handle for record in store.records() if record.state is not ClusterState.TERMINATED)
+    if due:
+        from cloudclusters.api.verbs import status
+
+        for handle in sorted(due):
+            status(handle, refresh=True)
+    return store.records(terminated=terminated, since=since)
+
+
+def complete_cluster(ctx: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names and handles of clusters that begin so, for the shell."""
+    from click.shell_completion import CompletionItem
+
+    return [
+        CompletionItem(summary.name or summary.handle, help=f"{summary.state} at {summary.provider}")
+        for summary in session().store.summaries()
+        if (summary.name or summary.handle).startswith(incomplete)
+    ]

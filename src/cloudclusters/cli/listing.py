@@ -1,0 +1,93 @@
+"""Every command in one table: its name, its line of help, where it is.
+
+The help of the whole command line is made of this alone: it imports no command, and not even click.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Listed(NamedTuple):
+    """A command before it is imported; `where` is a module of `cli.command` and a name in it."""
+
+    name: str
+    line: str
+    where: str
+    aliases: tuple[str, ...] = ()
+
+
+SECTIONS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
+    (
+        "Contracts",
+        (
+            Listed("select", "Instance types that satisfy constraints.", "contracts:select"),
+            Listed("resolve", "Offers that satisfy a contract, in order.", "contracts:resolve"),
+            Listed("plan", "What deploy would make here, and its price.", "contracts:plan"),
+            Listed("explain", "Why this offer, and why not the others.", "contracts:explain"),
+            Listed("deploy", "Make a cluster: shows the plan and asks first.", "deploy:deploy"),
+        ),
+    ),
+    (
+        "Clusters",
+        (
+            Listed("clusters", "Your clusters, their state and price.", "looking:clusters"),
+            Listed("status", "What is known of your clusters, or of one.", "looking:status"),
+            Listed("interrupt", "Stop the machines, keep their disks.", "verbs:interrupt", ("stop",)),
+            Listed("resume", "Start interrupted machines again.", "verbs:resume", ("start",)),
+            Listed("restart", "Fresh processes on the same machines.", "verbs:restart"),
+            Listed("scale", "More nodes, or fewer.", "verbs:scale"),
+            Listed("reconnect", "Look at a cluster and take it up again.", "verbs:reconnect"),
+            Listed("terminate", "Delete machines, disks and all.", "verbs:terminate", ("down",)),
+            Listed("sweep", "Find what nobody claims, and delete it.", "sweep:sweep"),
+        ),
+    ),
+    (
+        "Nodes",
+        (
+            Listed("nodes", "The nodes and workers of a cluster.", "looking:nodes"),
+            Listed("exec", "Run a command on the nodes.", "nodes:execute"),
+            Listed("logs", "What the processes wrote.", "nodes:logs"),
+        ),
+    ),
+    (
+        "Knowledge",
+        (
+            Listed("providers", "Where machines can come from.", "knowing:providers"),
+            Listed("features", "The words that a contract may hold.", "knowing:features"),
+            Listed("config", "Configuration, and where each value is from.", "knowing:config"),
+            Listed("catalog", "The catalog of machine types.", "knowing:catalog"),
+            Listed("doctor", "Whether this machine is ready.", "doctor:doctor"),
+            Listed("completion", "Completion of commands for your shell.", "completion:completion"),
+            Listed("demo", "A cluster of four local nodes at work.", "demo:demo"),
+        ),
+    ),
+)
+
+OPTIONS = (
+    ("-v, --verbose", "Say more; log every step."),
+    ("-q, --quiet", "Say nothing but errors."),
+    ("--version", "Print the version and exit."),
+    ("-h, --help", "Show this message, or that of a command, and exit."),
+)
+
+COMMANDS = {listed.name: listed for _, section in SECTIONS for listed in section}
+ALIASES = {alias: listed.name for listed in COMMANDS.values() for alias in listed.aliases}
+
+
+def help_text(program: str) -> str:
+    """The help of the whole command line."""
+    lines = [
+        f"Usage: {program} [OPTIONS] COMMAND [ARGS]...",
+        "",
+        "  Turn a contract over platform features into a running cluster, compute on it, and let go of it.",
+    ]
+    for title, section in SECTIONS:
+        lines += ["", f"{title}:", *(f"  {listed.name:<13}{_line(listed)}" for listed in section)]
+    lines += ["", "Options:", *(f"  {names:<15}{line}" for names, line in OPTIONS)]
+    lines += ["", "New here? Try `cloudclusters demo`, or `cloudclusters select accelerator_architecture=Ada`."]
+    return "\n".join(lines)
+
+
+def _line(listed: Listed) -> str:
+    return f"{listed.line} Also: {', '.join(listed.aliases)}." if listed.aliases else listed.line
