@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from cloudclusters.base.table import Cell, facts, table, usd
-from cloudclusters.cli.frame import Command, loudness
+from cloudclusters.cli.frame import Branch, Command, loudness
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -20,7 +20,7 @@ Row = Mapping[str, object]
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
-__all__ = ["Command", "Row", "json_option", "yes_option"]
+__all__ = ["Branch", "Command", "Row", "json_option", "yes_option"]
 
 
 def show(text: str) -> None:

@@ -1,0 +1,72 @@
+"""sweep: find what nobody claims, and let go of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudclusters.cli import progress
+from cloudclusters.cli.console import Command, Row, agreed, json_option, say, show_rows, yes_option
+
+if TYPE_CHECKING:
+    from cloudclusters.lifecycle.sweep import Finding
+
+_COLUMNS = {
+    "handle": "CLUSTER",
+    "name": "NAME",
+    "provider": "PROVIDER",
+    "region": "REGION",
+    "machines": "MACHINES",
+    "owner": "OWNER",
+    "claim": "STAYS BECAUSE",
+}
+
+
+@click.command(cls=Command)
+@click.option("--all", "everyone", is_flag=True, help="What others made, too.")
+@yes_option
+@json_option
+def sweep(everyone: bool, yes: bool, as_json: bool) -> None:
+    """List what is ours at the providers, and delete what nobody claims; asks first.
+
+    Finishes what dead programs left half-way. What other owners made is listed, and deleted only with --all.
+    """
+    from cloudclusters.api import verbs
+
+    found = verbs.sweep(everyone=everyone)
+    unclaimed = [finding for finding in found if not finding.claim]
+    if not unclaimed:
+        _show(found, as_json=as_json)
+        say("left behind: nothing")
+        return
+    if not yes:
+        _show(found, as_json=as_json)
+        machines = sum(finding.machines for finding in unclaimed)
+        if not agreed(f"Delete {machines} machines of {len(unclaimed)} clusters that nobody claims?", yes=False):
+            say("nothing was deleted")
+            return
+    with progress.shown("sweeping"):
+        swept = verbs.sweep(everyone=everyone, delete=True)
+    if yes:
+        _show(swept, as_json=as_json)
+    left = [finding for finding in swept if not finding.claim and not finding.swept]
+    say(f"deleted: {sum(finding.swept for finding in swept)}; left behind: {len(left) or 'nothing'}")
+
+
+def _show(found: list[Finding], *, as_json: bool) -> None:
+    show_rows([_row(each) for each in found], _COLUMNS, as_json=as_json, empty="nothing of ours is at the providers")
+
+
+def _row(finding: Finding) -> Row:
+    holding = finding.holding
+    return {
+        "handle": holding.cluster,
+        "name": holding.name,
+        "provider": holding.provider,
+        "region": holding.place.region,
+        "machines": finding.machines,
+        "owner": holding.owner,
+        "claim": finding.claim or ("deleted" if finding.swept else "nobody claims it"),
+        "swept": finding.swept,
+    }
