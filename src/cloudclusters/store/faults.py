@@ -21,6 +21,8 @@ def translated(path: Path) -> Iterator[None]:
     """Raise `StoreError` for what SQLite raises about the file, saying what is safe and what to do."""
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise  # a mistake of ours, not of the file
     except sqlite3.Error as exc:
         raise _explained(path, exc) from exc
     except msgspec.MsgspecError as exc:

@@ -27,7 +27,7 @@ def give(connection: sqlite3.Connection, cluster: str, lives: Sequence[Life]) ->
             )
             assert cursor.lastrowid is not None
             found[life] = cursor.lastrowid
-    return found
+    return {life: found[life] for life in lives}
 
 
 def known(connection: sqlite3.Connection, cluster: str, lives: Sequence[Life]) -> dict[Life, int]:
@@ -47,6 +47,8 @@ def lives(connection: sqlite3.Connection, pids: Collection[int]) -> dict[int, tu
     """Cluster and life of each pid that was ever given."""
     found = {}
     for pid in pids:
+        if not 0 < pid < 1 << 63:
+            continue  # SQLite knows no such numbers
         row: tuple[str, str, str, str] | None = connection.execute(
             "SELECT cluster, node, process, life FROM lives WHERE pid = ?", (pid,)
         ).fetchone()

@@ -75,6 +75,7 @@ class Store:
 
     def contract(self, handle: str) -> Contract:
         """The contract of this handle; raises `UnknownHandle`, or `WrongHandle` for a cluster's."""
+        handle = _writable(handle)
         with self._database.reading() as connection:
             found = documents.contract(connection, handle)
             if found is None:
@@ -111,14 +112,16 @@ class Store:
         Among clusters of one name the one not terminated, else the latest. Raises `UnknownHandle` with near
         names, or `WrongHandle` for a contract's.
         """
+        word = _writable(name_or_handle)
         with self._database.reading() as connection:
-            found = clusters.find(connection, name_or_handle)
+            found = clusters.find(connection, word)
             if found is None:
-                raise search.no_cluster(connection, name_or_handle)
+                raise search.no_cluster(connection, word)
         return found
 
     def record(self, handle: str) -> ClusterRecord:
         """The record of a cluster, by handle; raises `UnknownHandle` or `WrongHandle`."""
+        handle = _writable(handle)
         with self._database.reading() as connection:
             found = clusters.get(connection, handle)
             if found is None:
@@ -269,6 +272,11 @@ class Store:
             for key, value in (("id", secrets.token_hex(8)), ("owner", _owner())):
                 connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", (key, value))
             return dict(connection.execute("SELECT key, value FROM meta"))
+
+
+def _writable(word: str) -> str:
+    """The word without what no text can hold: a command line may carry bytes that are no characters."""
+    return word.encode(errors="replace").decode()
 
 
 def _owner() -> str:
