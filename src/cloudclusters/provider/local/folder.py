@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ import msgspec
 from cloudclusters.base.cloud import Holding, InstanceState, Slot, SocketEndpoint
 from cloudclusters.errors import ProviderError
 from cloudclusters.provider.local.system import Identity, is_alive, is_locked
+
+REMEMBERED = 7 * 86400.0
+"""Seconds that a node which was let go of is remembered: no driver sleeps longer in the middle of a launch."""
 
 
 class Desired(enum.StrEnum):
@@ -63,11 +67,12 @@ class Folders:
         self.root = root
         self.nodes = root / "nodes"
         self._trash = root / "trash"
+        self._ended = root / "ended"
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Let nobody else change nodes meanwhile; the system frees it when we die."""
-        for folder in (self.root, self.nodes, self._trash):
+        for folder in (self.root, self.nodes, self._trash, self._ended):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.root / "lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -113,6 +118,18 @@ class Folders:
         fresh.chmod(0o600)
         fresh.replace(path)
         return node
+
+    def has_ended(self, node: str) -> bool:
+        """Whether a node of this id was here and was let go of: a late launch must not bring it back."""
+        return (self._ended / node).exists()
+
+    def end(self, node: str) -> None:
+        """Remember that this node was let go of, and let its folder vanish."""
+        (self._ended / node).touch(mode=0o600)
+        self.discard(node)
+        for entry in list(os.scandir(self._ended)):
+            if entry.stat().st_mtime < time.time() - REMEMBERED:
+                Path(entry.path).unlink(missing_ok=True)
 
     def discard(self, node: str) -> None:
         """Let a node's folder vanish at once; `empty_trash` frees the disk."""

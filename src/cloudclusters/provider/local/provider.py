@@ -45,7 +45,7 @@ class LocalProvider:
                 hint="each node needs a loopback address of its own: use Linux, a virtual machine or WSL",
             )
         self._folders = Folders(root)
-        self._settings = settings
+        self.settings = settings
         self._now = now
         self._children: set[int] = set()
 
@@ -66,6 +66,8 @@ class LocalProvider:
         made: list[NodeFile] = []
         with _translated("launch"), self._folders.lock():
             taken = {node.address for node in self._folders.all()}
+            if any(self._folders.has_ended(_name(holding, launch, slot)) for slot in launch.slots):
+                raise ProviderError(f"launch {launch.token} of {holding.cluster} was made before, and let go of")
             for slot in launch.slots:
                 try:
                     node = self._seat(holding, launch, slot, taken)
@@ -135,7 +137,7 @@ class LocalProvider:
 
     def _seat(self, holding: Holding, launch: Launch, slot: Slot, taken: Collection[str]) -> NodeFile:
         """The node of this token and slot, made when there is none yet."""
-        name = "i-" + digest([holding.cluster, launch.token, slot.role, slot.index])[:14]
+        name = _name(holding, launch, slot)
         node = self._folders.read(name)
         now = self._now()
         if node is None:
@@ -144,7 +146,7 @@ class LocalProvider:
                 holding=holding,
                 slot=slot,
                 token=launch.token,
-                address=pick(self._folders.root, self._settings.network, taken),
+                address=pick(self._folders.root, self.settings.network, taken),
                 instance_type=launch.offer.instance_type,
                 created=now,
                 desired=Desired.RUNNING,
@@ -196,7 +198,7 @@ class LocalProvider:
         if agents or not kill_marked(node.id):
             return
         if node.desired is Desired.TERMINATED:
-            self._folders.discard(node.id)
+            self._folders.end(node.id)
         else:
             self._folders.write(msgspec.structs.replace(node, clean=True))
 
@@ -224,6 +226,11 @@ class LocalProvider:
                 ended = True
             if ended:
                 self._children.discard(os_pid)
+
+
+def _name(holding: Holding, launch: Launch, slot: Slot) -> str:
+    """The id of a node, which is the same however often its launch is repeated."""
+    return "i-" + digest([holding.cluster, launch.token, slot.role, slot.index])[:14]
 
 
 @contextlib.contextmanager
