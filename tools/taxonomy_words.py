@@ -109,7 +109,7 @@ FIXED = {
     """,
     "cluster_type": """
         PeerWorkers | | |
-        PeerWorkersMPI | | PeerWorkers |
+        PeerWorkersMPI | | |
         ManagerWorkers | | | ManageWorkers
     """,
     "accelerator_architecture": """

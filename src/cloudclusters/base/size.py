@@ -94,9 +94,9 @@ def decimal_text(digits: int, places: int) -> str:
 def format_size(size: int | float) -> str:
     """A size for people: `768 GiB`, `474 GB`, `23.5 GiB`; the binary unit where neither is exact."""
     for factors, ending in ((_BINARY, "iB"), (_DECIMAL, "B")):
-        for prefix, factor in factors.items():
-            if size >= factor and size * 1000 % factor == 0:
-                return f"{decimal_text(int(size * 1000 // factor), 3)} {prefix}{ending}"
+        prefix, factor = next(((p, f) for p, f in factors.items() if size >= f), ("", 0))
+        if factor and size * 1000 % factor == 0:
+            return f"{decimal_text(int(size * 1000 // factor), 3)} {prefix}{ending}"
     return format_scaled(size, _BINARY, "iB", "B")
 
 

@@ -5,7 +5,7 @@ from cloudclusters.vocabulary.algebra import contains, intersect, is_anything, i
 from cloudclusters.vocabulary.constraint import Constraint, Number, Range, Terms
 from cloudclusters.vocabulary.feature import Feature, Kind, Use
 from cloudclusters.vocabulary.growth import family
-from cloudclusters.vocabulary.judge import Verdict, judge
+from cloudclusters.vocabulary.judge import Verdict, judge, judge_all
 from cloudclusters.vocabulary.meaning import constrain
 from cloudclusters.vocabulary.table import FEATURES, feature
 from cloudclusters.vocabulary.taxonomy import ANY, TAXONOMIES, Taxonomy, taxonomy
@@ -42,6 +42,7 @@ __all__ = [
     "is_empty",
     "is_subset",
     "judge",
+    "judge_all",
     "just",
     "near",
     "noneof",

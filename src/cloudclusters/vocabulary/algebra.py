@@ -40,7 +40,7 @@ def contains(constraint: Constraint, value: Number | str, taxonomy: Taxonomy | N
     names = taxonomy or _NAMES_ALONE
     if names.shape is Shape.PARTS:
         return parts.holds(constraint, frozenset(str(value).split(";")))
-    return _holds(constraint, names.ancestors(str(value)), names)
+    return holds(constraint, names.ancestors(str(value)), names)
 
 
 def is_empty(constraint: Constraint, taxonomy: Taxonomy | None = None) -> bool:
@@ -50,7 +50,7 @@ def is_empty(constraint: Constraint, taxonomy: Taxonomy | None = None) -> bool:
     names = taxonomy or _NAMES_ALONE
     if names.shape is Shape.PARTS:
         return parts.is_empty(constraint)
-    return not any(_holds(constraint, world, names) for world in _worlds(names, constraint))
+    return not any(holds(constraint, world, names) for world in _worlds(names, constraint))
 
 
 def is_subset(inner: Constraint, outer: Constraint, taxonomy: Taxonomy | None = None) -> bool:
@@ -64,7 +64,7 @@ def is_subset(inner: Constraint, outer: Constraint, taxonomy: Taxonomy | None = 
     names = taxonomy or _NAMES_ALONE
     if names.shape is Shape.PARTS:
         return parts.is_subset(inner, outer)
-    return all(_holds(outer, world, names) for world in _worlds(names, inner, outer) if _holds(inner, world, names))
+    return all(holds(outer, world, names) for world in _worlds(names, inner, outer) if holds(inner, world, names))
 
 
 def intersect(a: Constraint, b: Constraint, taxonomy: Taxonomy | None = None) -> Constraint:
@@ -114,8 +114,8 @@ def _common(x: str, y: str, names: Taxonomy) -> Iterable[str]:
     return [each for each in both if not any(other != each and names.is_a(each, other) for other in both)]
 
 
-def _holds(terms: Terms, ancestors: frozenset[str], names: Taxonomy) -> bool:
-    """Whether a value with these ancestors satisfies the terms."""
+def holds(terms: Terms, ancestors: frozenset[str], names: Taxonomy) -> bool:
+    """Whether a value with these ancestors (itself included) satisfies the terms."""
     return (
         (not terms.any_of or not ancestors.isdisjoint(terms.any_of))
         and ancestors.isdisjoint(terms.none_of)

@@ -6,11 +6,15 @@ The catalog's SQL must agree with it.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
-from cloudclusters.vocabulary.algebra import contains, is_anything, taxonomy_of
+from cloudclusters.vocabulary.algebra import contains, holds, is_anything, taxonomy_of
 from cloudclusters.vocabulary.constraint import Constraint, Range
 from cloudclusters.vocabulary.feature import Feature
 from cloudclusters.vocabulary.taxonomy import Shape, Taxonomy
+
+Cell = int | float | str | None
+"""What the catalog knows of one feature of one machine."""
 
 
 class Verdict(enum.StrEnum):
@@ -24,9 +28,7 @@ class Verdict(enum.StrEnum):
     """Nobody knows; does not satisfy it."""
 
 
-def judge(
-    feature: Feature, constraint: Constraint, cell: int | float | str | None, *, possible: bool = False
-) -> Verdict:
+def judge(feature: Feature, constraint: Constraint, cell: Cell, *, possible: bool = False) -> Verdict:
     """Whether a cell of the catalog satisfies the constraint.
 
     None and `""` are unknown, and so is a name that a closed taxonomy does not hold. A constraint that allows
@@ -45,6 +47,22 @@ def judge(
     order = (Verdict.MET, Verdict.UNKNOWN) if possible else (Verdict.MISSED, Verdict.UNKNOWN)
     rest = Verdict.MISSED if possible else Verdict.MET
     return next((verdict for verdict in order if verdict in verdicts), rest)
+
+
+def judge_all(
+    feature: Feature, constraint: Constraint, cells: Iterable[Cell], *, possible: bool = False
+) -> dict[Cell, Verdict]:
+    """What `judge` says of each of these cells, quicker than one by one: for the thousands of machine types."""
+    names = taxonomy_of(feature)
+    if isinstance(constraint, Range) or names is None or names.shape is not Shape.OPEN or is_anything(constraint):
+        return {cell: judge(feature, constraint, cell, possible=possible) for cell in cells}
+    found: dict[Cell, Verdict] = {}
+    for cell in cells:
+        if isinstance(cell, str) and cell and "|" not in cell:
+            found[cell] = _verdict(holds(constraint, names.ancestors(cell), names))
+        else:
+            found[cell] = judge(feature, constraint, cell, possible=possible)
+    return found
 
 
 def _known(constraint: Constraint, name: str, names: Taxonomy | None) -> Verdict:

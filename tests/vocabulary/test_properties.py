@@ -1,0 +1,197 @@
+"""What must hold for every constraint: sets behave as sets, and text says all there is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from cloudclusters.errors import InvalidContract
+from cloudclusters.vocabulary import (
+    FEATURES,
+    Constraint,
+    Feature,
+    Kind,
+    Range,
+    Terms,
+    Unit,
+    Verdict,
+    constrain,
+    contains,
+    format_constraint,
+    intersect,
+    is_anything,
+    is_empty,
+    is_subset,
+    judge,
+    judge_all,
+    parse_constraint,
+    taxonomy_of,
+)
+
+QUANTIFIERS = [each for each in FEATURES.values() if each.kind is Kind.QUANTIFIER]
+QUALIFIERS = [each for each in FEATURES.values() if each.kind is Kind.QUALIFIER]
+GROWN = {
+    "node_machinetype": ["t3.xlarge", "t3.large", "e2-standard-4", "e2-highmem-8", "Standard_D2s_v3", "n1-ultramem-40"],
+    "cluster_locale": ["us-east-1a", "us-east-1b", "europe-west3-a"],
+}
+
+counts = st.integers(1, 2**20)
+numbers = st.one_of(
+    st.integers(0, 2**63), st.builds(lambda n, k: n << 10 * k, counts, st.integers(0, 4)), st.floats(0, 1e15)
+)
+
+
+def terms_of(feature: Feature) -> list[str]:
+    """Every name that a constraint on the feature may use."""
+    names = taxonomy_of(feature)
+    assert names is not None
+    return [*names.terms(), *GROWN.get(feature.name, [])]
+
+
+@st.composite
+def ranges(draw: st.DrawFn, feature: Feature) -> Constraint:
+    """A range that the feature accepts."""
+    number = counts if feature.whole else numbers
+    ends = [draw(st.none() | number), draw(st.none() | number)]
+    if None not in ends:
+        ends.sort()
+    return constrain(feature, Range(*ends))
+
+
+@st.composite
+def terms(draw: st.DrawFn, feature: Feature) -> Constraint:
+    """Terms that the feature accepts."""
+    names = taxonomy_of(feature)
+    assert names is not None
+    name = st.sampled_from(terms_of(feature))
+    if feature.taxonomy == "simd":
+        name = st.lists(name, min_size=1, max_size=3, unique=True).map(lambda each: "+".join(sorted(each)))
+    ordered = [each for each in names.terms() if names.is_ordered(each)]
+    made = Terms(
+        tuple(draw(st.lists(name, max_size=3, unique=True))),
+        tuple(draw(st.lists(name, max_size=2, unique=True))),
+        draw(st.sampled_from(["", *ordered])),
+    )
+    try:
+        return constrain(feature, made)
+    except InvalidContract:
+        assume(False)
+        raise
+
+
+def constraints(feature: Feature) -> st.SearchStrategy[Constraint]:
+    """A constraint that the feature accepts."""
+    return ranges(feature) if feature.kind is Kind.QUANTIFIER else terms(feature)
+
+
+def cells(feature: Feature) -> st.SearchStrategy[int | float | str | None]:
+    """A cell that the catalog may hold for the feature."""
+    if feature.kind is Kind.QUANTIFIER:
+        return st.none() | numbers
+    names = taxonomy_of(feature)
+    assert names is not None
+    value = st.sampled_from([*names.values(), *GROWN.get(feature.name, [])])
+    if feature.taxonomy == "simd":
+        return st.none() | st.lists(value, min_size=1, max_size=12, unique=True).map(";".join)
+    return st.none() | st.lists(value, min_size=1, max_size=3).map("|".join)
+
+
+features = st.sampled_from(list(FEATURES.values()))
+one = features.flatmap(lambda f: st.tuples(st.just(f), constraints(f), cells(f)))
+two = features.flatmap(lambda f: st.tuples(st.just(f), constraints(f), constraints(f), cells(f)))
+
+
+@given(one)
+def test_text_says_all(case: tuple[Feature, Constraint, object]) -> None:
+    """What `format_constraint` writes, `parse_constraint` reads back as the same constraint."""
+    feature, constraint, _ = case
+    assert parse_constraint(format_constraint(feature, constraint)) == (feature, constraint)
+
+
+@given(two)
+def test_intersection_is_conjunction(case: tuple[Feature, Constraint, Constraint, int | float | str | None]) -> None:
+    """A machine satisfies what two constraints have in common if and only if it satisfies both."""
+    feature, a, b, cell = case
+    both = intersect(a, b, taxonomy_of(feature))
+    expected = judge(feature, a, cell) is Verdict.MET and judge(feature, b, cell) is Verdict.MET
+    assert (judge(feature, both, cell) is Verdict.MET) is expected
+
+
+@given(one)
+def test_nothing_is_in_an_empty_constraint(case: tuple[Feature, Constraint, int | float | str | None]) -> None:
+    """No machine satisfies a constraint and what excludes it."""
+    feature, constraint, cell = case
+    assume(isinstance(constraint, Terms) and constraint.any_of)
+    assert isinstance(constraint, Terms)
+    nothing = Terms(constraint.any_of, constraint.any_of)
+    assert is_empty(nothing, taxonomy_of(feature))
+    assert judge(feature, nothing, cell) is not Verdict.MET
+
+
+@given(two)
+def test_empty_means_unsatisfiable(case: tuple[Feature, Constraint, Constraint, int | float | str | None]) -> None:
+    """What satisfies two constraints shows that what they have in common is not empty."""
+    feature, a, b, cell = case
+    names = taxonomy_of(feature)
+    both = intersect(a, b, names)
+    if is_empty(both, names):
+        assert is_anything(both) or judge(feature, both, cell) is not Verdict.MET
+
+
+@given(st.sampled_from(QUALIFIERS).flatmap(lambda f: st.tuples(st.just(f), terms(f), terms(f))))
+def test_not_empty_means_satisfiable(case: tuple[Feature, Constraint, Constraint]) -> None:
+    """Where a closed taxonomy says that something satisfies both, one of its values does."""
+    feature, a, b = case
+    names = taxonomy_of(feature)
+    assert names is not None
+    assume(names.shape == "closed")
+    both = intersect(a, b, names)
+    assert is_empty(both, names) is not any(contains(both, value, names) for value in names.values())
+
+
+@given(two)
+def test_subset_carries_over(case: tuple[Feature, Constraint, Constraint, int | float | str | None]) -> None:
+    """Whatever satisfies a constraint satisfies one that holds it."""
+    feature, a, b, cell = case
+    assume(cell is not None)
+    if is_subset(a, b, taxonomy_of(feature)) and judge(feature, a, cell) is Verdict.MET:
+        assert judge(feature, b, cell) is Verdict.MET
+
+
+@given(two)
+def test_intersection_is_a_subset(case: tuple[Feature, Constraint, Constraint, object]) -> None:
+    """What two constraints have in common lies in both, and all of a constraint within another is in common."""
+    feature, a, b, _ = case
+    names = taxonomy_of(feature)
+    both = intersect(a, b, names)
+    assert is_subset(both, a, names)
+    assert is_subset(both, b, names)
+    assert is_subset(a, b, names) is is_subset(a, both, names)
+
+
+@given(one)
+def test_possible_is_weaker(case: tuple[Feature, Constraint, int | float | str | None]) -> None:
+    """What holds on all alternatives holds on one."""
+    feature, constraint, cell = case
+    if judge(feature, constraint, cell) is Verdict.MET:
+        assert judge(feature, constraint, cell, possible=True) is Verdict.MET
+
+
+@pytest.mark.parametrize("possible", [False, True])
+@given(case=features.flatmap(lambda f: st.tuples(st.just(f), constraints(f), st.lists(cells(f)))))
+def test_judging_many_is_judging_each(
+    case: tuple[Feature, Constraint, list[int | float | str | None]], possible: bool
+) -> None:
+    """The quick way gives the verdicts of the naive one."""
+    feature, constraint, many = case
+    expected = {cell: judge(feature, constraint, cell, possible=possible) for cell in many}
+    assert judge_all(feature, constraint, many, possible=possible) == expected
+
+
+@given(st.sampled_from(list(Unit)), numbers)
+def test_quantities_are_exact(unit: Unit, number: int | float) -> None:
+    """A number survives its text in every unit, to the last byte."""
+    read = unit.parse(unit.text(number))
+    assert read == number
+    assert isinstance(read, int) or not float(number).is_integer()
