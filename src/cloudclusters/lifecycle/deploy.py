@@ -13,7 +13,7 @@ from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.launching import launch_role
 from cloudclusters.lifecycle.lease import held
-from cloudclusters.lifecycle.letting_go import undo
+from cloudclusters.lifecycle.letting_go import close_steps, undo
 from cloudclusters.lifecycle.machines import has_state, wait_for
 from cloudclusters.lifecycle.processes import lay_out, living, start_nodes
 from cloudclusters.lifecycle.state import changed, describe_name
@@ -96,14 +96,14 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
     running = has_state(InstanceState.RUNNING)
     record = await wait_for(ctx, record, running, what="a running machine for every node", lease=lease)
     record = await ctx.write(record, lease)
-    entry = await ctx.door(ctx.store.intend, lease, "start", {"engine": record.plan.engine})
+    await ctx.door(ctx.store.intend, lease, "start", {"engine": record.plan.engine})
     record, ready = await lay_out(ctx, record)
     record = await ctx.write(record, lease)
     first = record.nodes[0].name
     await start_nodes(ctx, record, ready, told=lambda name: reached("first", record) if name == first else None)
     await living(ctx, record)
+    await close_steps(ctx, record.handle, lease, "all processes are ready")
     record = await ctx.write(changed(record, ClusterState.RUNNING, clock=ctx.clock), lease)
-    await ctx.door(ctx.store.done, entry, lease, "all processes are ready")
     ctx.tell(record.handle, "running", f"{len(record.nodes)} nodes are ready")
     return record
 

@@ -34,17 +34,26 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
         record = await ctx.write(changed(record, ClusterState.TERMINATING, clock=ctx.clock, reason=reason), lease)
     await logs.keep(ctx, record)
     await links.close_all(ctx, record.handle)
-    entry = await ctx.door(ctx.store.intend, lease, "let go", {"cluster": record.handle})
+    await ctx.door(ctx.store.intend, lease, "let go", {"cluster": record.handle})
     seen = await delete_machines(ctx, record.holding, lease)
     await ctx.act(lease, ctx.provider(record.holding.provider).release, record.holding)
     await ctx.door(keys.remove, ctx.home, record.handle)
     record = merged(record, seen, now=ctx.clock.now())
     nodes = tuple(msgspec.structs.replace(node, instance=_gone(node.instance)) for node in record.nodes)
     record = msgspec.structs.replace(record, nodes=nodes)
+    await close_steps(ctx, record.handle, lease, "nothing is left")
     record = await ctx.write(changed(record, ClusterState.TERMINATED, clock=ctx.clock, reason=record.reason), lease)
-    await ctx.door(ctx.store.done, entry, lease, "nothing is left")
     ctx.tell(record.handle, "terminated", "nothing is left")
     return record
+
+
+async def close_steps(ctx: Context, cluster: str, lease: Lease, outcome: str) -> None:
+    """End every open step of the journal. Before the state that ends the verb is written, not after.
+
+    A crash in between then leaves a state that only lasts while a verb runs, which the next command mends.
+    """
+    for step in await ctx.door(ctx.store.open_steps, cluster):
+        await ctx.door(ctx.store.done, step.entry, lease, outcome)
 
 
 def _gone(instance: Instance | None) -> Instance | None:

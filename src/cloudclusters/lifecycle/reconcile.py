@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudclusters.base.cloud import InstanceState
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
-from cloudclusters.lifecycle.letting_go import let_go
+from cloudclusters.lifecycle.letting_go import close_steps, let_go
 from cloudclusters.lifecycle.machines import look
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
@@ -35,19 +35,20 @@ async def reconcile(ctx: Context, cluster: str) -> ClusterRecord:
 
 async def reconciled(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterRecord:
     """As `reconcile`, under a lease that is held already."""
-    if record.state not in OPEN:
-        return record
+    if record.state in OPEN:
+        record = await _mended(ctx, record, lease)
+    await close_steps(ctx, record.handle, lease, f"reconciled: {record.state}")
+    return record
+
+
+async def _mended(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterRecord:
     ctx.tell(record.handle, "reconciling", f"a {record.state} was left unfinished")
     if record.state in (ClusterState.DEPLOYING, ClusterState.TERMINATING):
         reason = record.reason or f"its driver died while {record.state}"
-        record = await let_go(ctx, record, lease, reason=reason)
-    else:
-        record = await look(ctx, record)
-        record = changed(record, _seen_state(record), clock=ctx.clock, reason=f"a {record.state} was left unfinished")
-        record = await ctx.write(record, lease)
-    for step in await ctx.door(ctx.store.open_steps, record.handle):
-        await ctx.door(ctx.store.done, step.entry, lease, f"reconciled: {record.state}")
-    return record
+        return await let_go(ctx, record, lease, reason=reason)
+    record = await look(ctx, record)
+    record = changed(record, _seen_state(record), clock=ctx.clock, reason=f"a {record.state} was left unfinished")
+    return await ctx.write(record, lease)
 
 
 def _seen_state(record: ClusterRecord) -> ClusterState:

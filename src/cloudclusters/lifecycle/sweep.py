@@ -10,9 +10,9 @@ from cloudclusters.errors import LeaseHeld, UnknownHandle
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import delete_machines
-from cloudclusters.lifecycle.reconcile import OPEN, reconcile
+from cloudclusters.lifecycle.reconcile import reconcile
 from cloudclusters.provider.protocol import CanFind
-from cloudclusters.store.record import ClusterRecord, ClusterState
+from cloudclusters.store.record import ClusterState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,8 @@ async def sweep(
     Waits until what it deletes is gone. Raises `ProviderError`.
     """
     if delete:
-        for record in await ctx.door(ctx.store.records):
-            if record.state in OPEN:
-                await _reconcile_unless_held(ctx, record)
+        for handle in await ctx.door(ctx.store.left_open):
+            await _reconcile_unless_held(ctx, handle)
     findings = []
     for name in providers:
         provider = ctx.provider(name)
@@ -48,11 +47,11 @@ async def sweep(
     return findings
 
 
-async def _reconcile_unless_held(ctx: Context, record: ClusterRecord) -> None:
+async def _reconcile_unless_held(ctx: Context, handle: str) -> None:
     try:
-        await reconcile(ctx, record.handle)
+        await reconcile(ctx, handle)
     except LeaseHeld as exc:
-        ctx.tell(record.handle, "busy", exc.message)
+        ctx.tell(handle, "busy", exc.message)
 
 
 async def _judge(ctx: Context, holding: Holding, *, everyone: bool, delete: bool) -> Finding:

@@ -6,12 +6,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import msgspec
-
 from cloudclusters.base.door import finish
 from cloudclusters.errors import CloudClustersError, ClusterBroken
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
+from cloudclusters.lifecycle.letting_go import close_steps
 from cloudclusters.lifecycle.reconcile import reconciled
 from cloudclusters.lifecycle.state import changed, check_allowed, describe_name
 from cloudclusters.store import Lease
@@ -51,11 +50,11 @@ async def running(
         check_allowed(record, verb)
         verb_under_way = Running(ctx, lease, record, unharmed=record.state)
         try:
-            entry = await ctx.door(ctx.store.intend, lease, verb, {"from": record.state.value})
+            await ctx.door(ctx.store.intend, lease, verb, {"from": record.state.value})
             await verb_under_way.enter(during)
             yield verb_under_way
+            await close_steps(ctx, cluster, lease, after.value)
             await verb_under_way.enter(after)
-            await ctx.door(ctx.store.done, entry, lease, after.value)
         except BaseException as exc:
             await finish(_ended_early(verb_under_way, verb, exc))
             if isinstance(exc, ExceptionGroup):
@@ -77,12 +76,6 @@ async def _ended_early(verb: Running, name: str, exc: BaseException) -> None:
     record = changed(record, state, clock=ctx.clock, reason="" if verb.unharmed else f"{name}: {reason}")
     with contextlib.suppress(CloudClustersError):
         # When even this cannot be written, the open intention in the journal makes the next command reconcile.
+        await close_steps(ctx, record.handle, verb.lease, f"failed: {reason}")
         await ctx.write(record, verb.lease)
-        for step in await ctx.door(ctx.store.open_steps, record.handle):
-            await ctx.door(ctx.store.done, step.entry, verb.lease, f"failed: {reason}")
     ctx.tell(record.handle, state.value, reason)
-
-
-def replaced(record: ClusterRecord, **changes: object) -> ClusterRecord:
-    """The record with these fields changed."""
-    return msgspec.structs.replace(record, **changes)

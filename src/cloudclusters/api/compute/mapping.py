@@ -1,0 +1,217 @@
+"""`pmap`: a function over many items on many workers, results in order.
+
+The driver keeps the book of items. Chunks of them travel to the clusters' schedulers, restricted to the chosen
+workers and never more than the workers can soon begin, so that a quick cluster takes more than a slow one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, ParamSpec, TypeVar, cast
+
+from cloudclusters.api.compute import travel
+from cloudclusters.api.compute.book import BOX, Book, ChunkSize, Item
+from cloudclusters.api.compute.lane import Done, Event, Failed, Gone, Lane, Seen, shipped
+from cloudclusters.api.compute.output import hear_output
+from cloudclusters.api.compute.progress import Progress, shown
+from cloudclusters.api.compute.team import HasWorkers, Share, lost, shares
+from cloudclusters.errors import WorkersLost
+
+P = ParamSpec("P")
+R = TypeVar("R")
+OnError = Literal["raise", "return"]
+
+SHORT = 0.25
+"""Chunks shorter than this are sent ahead, one more per thread, to hide the way there and back."""
+INLINE = 64 << 10
+"""A packed function larger than this is sent to each cluster once, not with every chunk."""
+MOST_LOSSES = 3
+"""Workers that may die while they have one item, before the item is to blame."""
+
+
+def pmap(
+    function: Callable[P, R],
+    *iterables: Iterable[object],
+    clusters: Sequence[HasWorkers],
+    pids: Iterable[int] | None = None,
+    on_error: OnError = "raise",
+    chunk: int | None = None,
+    progress: Progress | bool | None = None,
+) -> list[R]:
+    """Call `function` on every item, as `map` does, on the workers of one or several clusters.
+
+    Blocks; results come in the order of the items. `pids` are the workers to use (None: all that live now).
+    Input is read lazily. Short items travel in chunks whose size is learned (`chunk` fixes it).
+    A failed item raises the user's exception and drops the rest, or stands in the results with `on_error="return"`.
+    What was on a lost worker is computed again on the remaining ones, so an item may run more than once; when none
+    remains, `WorkersLost`. Raises `NotPicklable`, `UnknownName` (pids). Ctrl-C drops what has not begun.
+    """
+    if on_error not in ("raise", "return"):
+        raise ValueError(f"on_error is 'raise' or 'return', not {on_error!r}")
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk is at least 1, not {chunk}")
+    if not iterables:
+        raise TypeError("pmap needs at least one iterable of items")
+    name = travel.name_of(function)
+    packed = travel.pack_function(function)
+    with shown(progress, name) as listener:
+        run = _Map(name, packed, Book(iterables), shares(clusters, pids), keep_errors=on_error == "return", chunk=chunk)
+        return cast("list[R]", run.run(listener))
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Items on their way."""
+
+    lane: Lane
+    items: list[Item]
+
+
+class _Map:
+    """One call of `pmap`."""
+
+    def __init__(
+        self, name: str, packed: bytes, book: Book, team: Sequence[Share], *, keep_errors: bool, chunk: int | None
+    ) -> None:
+        self._name = name
+        self._packed = packed
+        self._book = book
+        self._team = team
+        self._keep_errors = keep_errors
+        self._key = uuid.uuid4().hex
+        self._tickets = itertools.count()
+        self._flying: dict[int, _Chunk] = {}
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._lanes: list[Lane] = []
+        self._sizes = [ChunkSize(chunk) for _ in team]
+        self._box = BOX if chunk is None else None
+        self._sent: dict[int, object] = {}
+
+    def run(self, progress: Progress) -> list[object]:
+        """Compute everything, or raise; leaves nothing on its way."""
+        try:
+            for number, share in enumerate(self._team):
+                self._lanes.append(Lane(number, share, self._events.put))
+            progress(0, self._book.total)
+            self._top_up()
+            while self._flying or not self._book.is_empty:
+                self._handle(self._events.get())
+                while not self._events.empty():
+                    self._handle(self._events.get())
+                progress(self._book.done, self._book.total)
+                self._top_up()
+        finally:
+            for lane in self._lanes:
+                lane.close()
+        for lane in self._lanes:
+            hear_output(lane.share.cluster, lane.client).drain()
+        return self._book.results()
+
+    # Out
+
+    def _top_up(self) -> None:
+        """Send chunks until every thread has one, and one more ahead when chunks are short."""
+        busy = {lane.number: 0 for lane in self._lanes}
+        for chunk in self._flying.values():
+            busy[chunk.lane.number] += 1
+        ready = [lane for lane in self._lanes if lane.can_submit]
+        while ready and not self._book.is_empty:
+            # The emptiest cluster first, so that the clusters share the last items too.
+            lane = min(ready, key=lambda each: busy[each.number] / each.threads)
+            if busy[lane.number] >= self._room(lane):
+                ready.remove(lane)
+                continue
+            self._send(lane)
+            busy[lane.number] += 1
+
+    def _room(self, lane: Lane) -> int:
+        size = self._sizes[lane.number]
+        ahead = size.is_known and size.chunk_seconds < SHORT
+        return lane.threads * 2 if ahead else lane.threads
+
+    def _send(self, lane: Lane) -> None:
+        size = self._sizes[lane.number]
+        threads = sum(each.threads for each in self._lanes)
+        items = self._book.take(size.next(self._book.remaining, threads))
+        if not items:
+            return
+        ticket = next(self._tickets)
+        self._flying[ticket] = _Chunk(lane, items)
+        data = travel.pack_items([item.arguments for item in items], of=self._name, first=items[0].index)
+        size.learn_bytes(len(items), len(data))
+        key = f"{self._name}-{self._key}-{ticket}"
+        lane.submit(
+            ticket, key, shipped("run_chunk"), self._key, self._function(lane), data, self._box, workers=lane.workers
+        )
+
+    def _function(self, lane: Lane) -> object:
+        """The packed function, or where it lies on this cluster when it is large."""
+        if len(self._packed) <= INLINE:
+            return self._packed
+        held = self._sent.get(lane.number)
+        if held is None or getattr(held, "status", "") != "finished":
+            held = self._sent[lane.number] = lane.client.scatter(self._packed, direct=False, hash=False)
+        return held
+
+    # In
+
+    def _handle(self, event: Event) -> None:
+        if isinstance(event, Seen):
+            self._see(self._lanes[event.lane], event)
+            return
+        chunk = self._flying.pop(event.ticket, None)
+        if chunk is None:
+            return
+        match event:
+            case Done(value=value):
+                self._enter(chunk, value)
+            case Failed(error=error):
+                self._fail(chunk, error)
+            case Gone():
+                self._book.put_back(chunk.items)
+
+    def _see(self, lane: Lane, seen: Seen) -> None:
+        lane.see(seen.workers)
+        if lane.is_lost:
+            mine = {ticket: chunk for ticket, chunk in self._flying.items() if chunk.lane is lane}
+            lane.drop(mine)
+            for ticket, chunk in mine.items():
+                del self._flying[ticket]
+                self._book.put_back(chunk.items)
+        if all(each.is_lost for each in self._lanes):
+            raise lost(f"{self._name} stopped after {self._book.done} items", self._team)
+
+    def _enter(self, chunk: _Chunk, value: object) -> None:
+        outcomes, seconds, worker = cast("tuple[list[tuple[bool, bytes]], float, str]", value)
+        self._sizes[chunk.lane.number].learn(len(outcomes), seconds)
+        for item, (good, data) in zip(chunk.items, outcomes, strict=False):
+            if good:
+                self._book.finish(item, travel.unpack(data))
+            else:
+                pid = chunk.lane.pids.get(worker)
+                self._blame(item, travel.unpack_error(data, note=f"raised on pid {pid} for item {item.index}"))
+        self._book.put_back(chunk.items[len(outcomes) :])
+
+    def _fail(self, chunk: _Chunk, error: BaseException) -> None:
+        """Dask gave a chunk up: its workers died one after the other, or it could not be unpacked there."""
+        if type(error).__name__ != "KilledWorker":
+            error.add_note(
+                f"while {self._name!r} and its items were unpacked on a worker: is every module installed there?"
+            )
+            raise error
+        if len(chunk.items) > 1:
+            self._book.put_back(Item(item.index, item.arguments, item.losses + 1) for item in chunk.items)
+            return
+        (item,) = chunk.items
+        text = f"{self._name} on item {item.index}: {MOST_LOSSES} workers died one after the other while they had it"
+        handle = chunk.lane.share.cluster.handle
+        self._blame(item, WorkersLost(text, hint=f"out of memory, or a crash? `cloudclusters logs {handle}`"))
+
+    def _blame(self, item: Item, error: BaseException) -> None:
+        if not self._keep_errors:
+            raise error
+        self._book.finish(item, error)

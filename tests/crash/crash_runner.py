@@ -1,0 +1,201 @@
+"""Kill a driver at every point of a verb, then let the next command clean up, and report what is left.
+
+Run as `crash_runner.py PROVIDER VERB FOLDER STRIDE ENGINE`; prints one JSON line per point. Every driver is a forked child, so
+that nothing of it survives its SIGKILL but the store, the provider and what it started. A point is the moment before or after a call through the door (every store write and every provider call goes through it) or before or
+after a request to an agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import AsyncGenerator, Callable, Mapping
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from cloudclusters.provider.registry import plugin
+
+from cloudclusters.base.cloud import Endpoint, Offer, Place
+from cloudclusters.base.door import Door
+from cloudclusters.base.waiting import SystemClock
+from cloudclusters.contract.document import ClusterType, Plan, RolePlan
+from cloudclusters.lifecycle.context import Connect, Context, Link
+from cloudclusters.lifecycle.deploy import deploy
+from cloudclusters.lifecycle.reconcile import reconcile
+from cloudclusters.lifecycle.sweep import sweep
+from cloudclusters.lifecycle.terminate import terminate
+from cloudclusters.provider.protocol import Provider, Site
+from cloudclusters.remote import connect
+from cloudclusters.store import Store
+from cloudclusters.store.record import ClusterState
+from cloudclusters.testing.cloud import FakeCloud
+from cloudclusters.testing.fleet import FakeFleet
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Points:
+    """Counts the points that are passed, and kills this process at the wanted one."""
+
+    def __init__(self, fatal: int) -> None:
+        self.fatal = fatal
+        self.passed = 0
+
+    def reach(self) -> None:
+        """Pass a point, or die at it."""
+        self.passed += 1
+        if self.passed == self.fatal:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FatalDoor(Door):
+    """A door with a point before and after every call."""
+
+    def __init__(self, points: Points) -> None:
+        super().__init__(width=4)
+        self._points = points
+
+    async def __call__(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self._points.reach()
+        result = await super().__call__(call, *args, **kwargs)
+        self._points.reach()
+        return result
+
+
+class FatalLink:
+    """A link with a point before and after every request."""
+
+    def __init__(self, link: Link, points: Points) -> None:
+        self._link = link
+        self._points = points
+
+    async def call(self, do: str, /, **arguments: object) -> Mapping[str, object]:
+        self._points.reach()
+        answer = await self._link.call(do, **arguments)
+        self._points.reach()
+        return answer
+
+    def stream(self, do: str, /, **arguments: object) -> AsyncGenerator[Mapping[str, object], None]:
+        self._points.reach()
+        return self._link.stream(do, **arguments)
+
+    async def forward(self, address: str, port: int) -> str:
+        return await self._link.forward(address, port)
+
+    async def close(self) -> None:
+        await self._link.close()
+
+
+def opened(name: str, home: Path) -> tuple[Provider, Connect]:
+    """The provider under test, and how its nodes are reached; the fake cloud lives in a file."""
+    if name == "fake":
+        cloud = FakeCloud(home / "cloud.json")
+        return cloud.provider(), FakeFleet(cloud).connect
+    return plugin(name).open(Site(home=home, owner="tester")), connect
+
+
+def context(name: str, home: Path, points: Points) -> Context:
+    """A context as a program has it, with points in its door and links."""
+    provider, reach = opened(name, home)
+
+    async def fatal_connect(endpoint: Endpoint, /, *, timeout: float) -> Link:
+        return FatalLink(await reach(endpoint, timeout=timeout), points)
+
+    return Context(
+        home=home,
+        store=Store.open(home),
+        clock=SystemClock(),
+        door=FatalDoor(points),
+        connect=fatal_connect,
+        provider=lambda _: provider,
+        python=sys.executable,
+    )
+
+
+def plan(name: str, engine: str) -> Plan:
+    """Two nodes."""
+    offer = Offer(provider=name, instance_type=f"{name}.small", place=Place(region=name), hourly_usd=0.0)
+    role = RolePlan(role="peer", count=2, offer=offer)
+    return Plan(contract="A" * 15, cluster_type=ClusterType.PEER_WORKERS, provider=name, roles=(role,), engine=engine)
+
+
+def in_child(work: Callable[[], None]) -> int:
+    """Run in a forked child; its exit status (negative: the signal that killed it)."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001  # a child has no other way to tell
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def next_command(ctx: Context, which: int) -> None:
+    """What the user does next: terminate what is listed, ask for its status, or sweep."""
+    records = ctx.store.records()
+    if which % 3 == 0:
+        for record in records:
+            asyncio.run(terminate(ctx, record.handle))
+        return
+    if which % 3 == 1:
+        for handle in ctx.store.left_open():
+            asyncio.run(reconcile(ctx, handle))
+    else:
+        asyncio.run(sweep(ctx, [record.holding.provider for record in records], delete=True))
+    for record in ctx.store.records():
+        assert record.state is ClusterState.RUNNING, f"{record.handle} is {record.state}"
+        asyncio.run(terminate(ctx, record.handle))
+
+
+def left(name: str, home: Path) -> list[str]:
+    """What still exists: machines, holdings, keys, records not terminated, steps left open."""
+    provider, _ = opened(name, home)
+    store = Store.open(home)
+    found = [f"holding of {holding.cluster}" for holding in provider.find()]
+    found += [f"record {r.handle} {r.state}" for r in store.records()]
+    found += [f"open step of {handle}" for handle in store.left_open()]
+    found += [f"keys of {place.name}" for place in (home / "keys").glob("*")]
+    return found
+
+
+def try_point(name: str, verb: str, home: Path, fatal: int, engine: str) -> tuple[int, list[str]]:
+    """Die at point `fatal` of the verb, run the next command, and say how the driver ended and what is left."""
+    home.mkdir(parents=True, exist_ok=True)
+
+    def victim() -> None:
+        points = Points(fatal if verb == "deploy" else 0)
+        ctx = context(name, home, points)
+        record = asyncio.run(deploy(ctx, plan(name, engine)))
+        if verb == "terminate":
+            points.passed, points.fatal = 0, fatal
+            ctx.links.clear()
+            asyncio.run(terminate(ctx, record.handle))
+
+    ended = in_child(victim)
+    cleaned = in_child(lambda: next_command(context(name, home, Points(0)), fatal))
+    remains = left(name, home)
+    if cleaned != 0:
+        remains.append(f"the next command failed with {cleaned}")
+    return ended, remains
+
+
+def main(name: str, verb: str, folder: Path, stride: int, engine: str) -> None:
+    """Try every `stride`-th point until the verb runs to its end."""
+    fatal = 1
+    while True:
+        ended, remains = try_point(name, verb, folder / str(fatal), fatal, engine)
+        print(json.dumps({"point": fatal, "ended": ended, "left": remains}), flush=True)
+        if ended == 0:
+            return
+        fatal += stride
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
