@@ -33,7 +33,9 @@ def judged(source: Source, hidden: Collection[int], demands: Sequence[Demand], *
         raise InternalError(f"{len(demands)} constraints at once; the masks hold {_MOST_DEMANDS}")
     pairs = [conditions(source, demand, possible=possible) for demand in demands]
     met, unknown = (_mask([pair[side] for pair in pairs]) for side in (0, 1))
-    rows = source.rows(f"SELECT provider, instance_type, {met}, {unknown} FROM type{_where((), hidden)} ORDER BY id")
+    rows = source.rows(
+        f"SELECT provider, instance_type, {met}, {unknown} FROM type WHERE {shown('id', hidden)} ORDER BY id"
+    )
     words = source.words
     return [Judged(words[p], words[name], m, u) for p, name, m, u in rows]  # type: ignore[arg-type]  # NOT NULL
 
@@ -41,7 +43,8 @@ def judged(source: Source, hidden: Collection[int], demands: Sequence[Demand], *
 def fitting(source: Source, hidden: Collection[int], demands: Sequence[Demand], *, possible: bool) -> list[int]:
     """The ids of types that meet every demand, in order."""
     met = [conditions(source, demand, possible=possible)[0] for demand in demands]
-    return [int(number or 0) for (number,) in source.rows(f"SELECT id FROM type{_where(met, hidden)} ORDER BY id")]
+    where = " AND ".join((*met, shown("id", hidden)))
+    return [int(number or 0) for (number,) in source.rows(f"SELECT id FROM type WHERE {where} ORDER BY id")]
 
 
 def _mask(parts: Sequence[str]) -> str:
@@ -49,9 +52,9 @@ def _mask(parts: Sequence[str]) -> str:
     return " + ".join(bits) or "0"
 
 
-def _where(parts: Sequence[str], hidden: Collection[int]) -> str:
-    shown = [f"id NOT IN ({', '.join(map(str, sorted(hidden)))})"] if hidden else []
-    return f" WHERE {' AND '.join((*parts, *shown))}" if parts or shown else ""
+def shown(column: str, hidden: Collection[int]) -> str:
+    """All types but the hidden ones, as an SQL condition."""
+    return f"{column} NOT IN ({', '.join(map(str, sorted(hidden)))})" if hidden else _ALWAYS
 
 
 def conditions(source: Source, demand: Demand, *, possible: bool) -> tuple[str, str]:

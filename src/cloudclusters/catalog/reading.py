@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -19,24 +19,46 @@ from cloudclusters.catalog.rows import (
     Processor,
     Region,
 )
-from cloudclusters.catalog.source import Source
+from cloudclusters.catalog.source import Row, Source
 from cloudclusters.errors import InternalError
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_OF_TYPE = ("provider", "instance_type")
-_CODED = frozenset({*_OF_TYPE, "region", "zones", "date", "spot_date", "source"})
-_DOLLARS = frozenset({"usd", "spot_usd"})
-
 
 def prices(source: Source, where: str = "1") -> list[Price]:
     """Price rows whose `price` and `type` rows meet an SQL condition, by type and region."""
-    return _sold(source, "price", Price, where)
+    words = source.words
+    rows = _sold(source, "price", Price.__struct_fields__[2:], where)
+    return [
+        Price(  # not checked cell by cell: `schema.write` wrote them, and there are many
+            words[provider],  # type: ignore[arg-type]
+            words[name],  # type: ignore[arg-type]
+            words[region],  # type: ignore[arg-type]
+            dollars(usd),
+            dollars(spot_usd),
+            savings,  # type: ignore[arg-type]
+            interruption,  # type: ignore[arg-type]
+            words[date],
+            words[spot_date],
+            words[origin],
+        )
+        for provider, name, region, usd, spot_usd, savings, interruption, date, spot_date, origin in rows
+    ]
 
 
 def offerings(source: Source, where: str = "1") -> list[Offering]:
     """Offering rows whose `offering` and `type` rows meet an SQL condition, by type and region."""
-    return _sold(source, "offering", Offering, where)
+    words = source.words
+    return [
+        Offering(
+            words[provider],  # type: ignore[arg-type]
+            words[name],  # type: ignore[arg-type]
+            words[region],  # type: ignore[arg-type]
+            listed(words[zones]),
+            words[origin],
+        )
+        for provider, name, region, zones, origin in _sold(source, "offering", ("region", "zones", "source"), where)
+    ]
 
 
 def plain(source: Source, kind: type[S], where: str = "1") -> list[S]:
@@ -68,31 +90,23 @@ def dollars(micro: Cell) -> float | None:
     return None if micro is None else float(micro) / schema.MICRO
 
 
-def _sold(source: Source, table: str, kind: type[S], where: str) -> list[S]:
-    columns = kind.__struct_fields__
-    named = ", ".join(f"{'type' if column in _OF_TYPE else table}.{column}" for column in columns)
-    rows = source.rows(
-        f"SELECT {named} FROM {table} JOIN type ON type.id = {table}.type WHERE {where}"
-        f" ORDER BY {table}.type, {table}.region"
+def listed(cell: Cell) -> tuple[str, ...]:
+    """A list from its one text."""
+    return tuple(str(cell).split(";")) if cell else ()
+
+
+def _sold(source: Source, table: str, columns: Sequence[str], where: str) -> list[Row]:
+    """Provider and name of the type, and these columns, by type and region."""
+    named = ", ".join(f"{table}.{column}" for column in columns)
+    return source.rows(
+        f"SELECT type.provider, type.instance_type, {named} FROM {table} JOIN type ON type.id = {table}.type"
+        f" WHERE {where} ORDER BY {table}.type, {table}.region"
     )
-    found = []
-    for row in rows:
-        cells: dict[str, Cell] = {}
-        for column, cell in zip(columns, row, strict=True):
-            if column in _CODED:
-                cells[column] = source.words[cell]
-            else:
-                cells[column] = dollars(cell) if column in _DOLLARS else cell
-        found.append(_made(kind, cells))
-    return found
 
 
 def _made(kind: type[S], cells: dict[str, Cell]) -> S:
-    """A row from its cells; lists are stored as one text."""
-    listed = {name for name, default in _defaults(kind) if default == ()}
-    filled: dict[str, object] = {
-        name: (tuple(filter(None, str(cell).split(";"))) if name in listed else cell) for name, cell in cells.items()
-    }
+    lists = {name for name, default in _defaults(kind) if default == ()}
+    filled = {name: listed(cell) if name in lists else cell for name, cell in cells.items()}
     return msgspec.convert(filled, kind, strict=False)
 
 
