@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ from cloudclusters.vocabulary import (
     judge,
     judge_all,
     parse_constraint,
+    taxonomy,
     taxonomy_of,
 )
 
@@ -38,7 +41,10 @@ GROWN = {
 
 counts = st.integers(1, 2**20)
 numbers = st.one_of(
-    st.integers(0, 2**63), st.builds(lambda n, k: n << 10 * k, counts, st.integers(0, 4)), st.floats(0, 1e15)
+    st.integers(0, 2**63),
+    st.builds(lambda n, k: n << 10 * k, counts, st.integers(0, 4)),
+    st.builds(lambda n, k: n * 10**k, counts, st.integers(0, 12)),
+    st.floats(0, 1e15),
 )
 
 
@@ -187,6 +193,45 @@ def test_judging_many_is_judging_each(
     feature, constraint, many = case
     expected = {cell: judge(feature, constraint, cell, possible=possible) for cell in many}
     assert judge_all(feature, constraint, many, possible=possible) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["accelerator_architecture", "microarchitecture", "accelerator_type", "storage_type", "rdma", "isa"]
+)
+def test_every_pair_of_names(name: str) -> None:
+    """Of any two simple constraints, what they have in common and which holds the other is exact."""
+    names = taxonomy(name)
+    simple = [Terms((each,)) for each in names.terms()] + [Terms((), (each,)) for each in names.terms()]
+    simple += [Terms(newer_than=each) for each in names.terms() if names.is_ordered(each)]
+    meant = {each: {value for value in names.values() if contains(each, value, names)} for each in simple}
+    for a, b in itertools.product(simple, repeat=2):
+        both = intersect(a, b, names)
+        assert {value for value in meant[a] | meant[b] if contains(both, value, names)} == meant[a] & meant[b]
+        assert is_subset(a, b, names) is (meant[a] <= meant[b])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "empty"),
+    [
+        ("t3", "t3.xlarge", False),
+        ("t3.xlarge", "m5", True),
+        ("e2-standard", "e2", False),
+        ("t3.xlarge", "t3.large", True),
+    ],
+)
+def test_families_that_grow(a: str, b: str, empty: bool) -> None:
+    """A type and a family have something in common exactly if the type is of the family."""
+    names = taxonomy("machine_type")
+    assert is_empty(intersect(Terms((a,)), Terms((b,)), names), names) is empty
+
+
+def test_a_family_is_more_than_the_types_we_name() -> None:
+    """Providers add types: a family without one of its types is neither empty nor within another type."""
+    names = taxonomy("machine_type")
+    rest = Terms(("t3",), ("t3.xlarge",))
+    assert not is_empty(rest, names)
+    assert not is_subset(rest, Terms(("t3.large",)), names)
+    assert not is_subset(Terms(("t3",)), Terms(("t3", "t3a"), ("t3.xlarge",)), names)
 
 
 @given(st.sampled_from(list(Unit)), numbers)

@@ -1,7 +1,7 @@
 """Constraints as sets: what two have in common, whether one is empty, or within another.
 
-The universe of a closed taxonomy is the names it knows. An open one also holds names we have not heard of, one
-below every name that the constraints mention: what holds for these holds for all.
+The universe of a closed taxonomy is the names it knows. An open one also holds names we have not heard of: one
+beside all we know, and one below every name that the constraints mention, which that name itself stands for.
 """
 
 from __future__ import annotations
@@ -131,7 +131,6 @@ def _worlds(names: Taxonomy, *constraints: Terms) -> Iterator[frozenset[str]]:
         for terms in constraints:
             for each in (*terms.any_of, *terms.none_of, *filter(None, (terms.newer_than,))):
                 yield names.ancestors(each)
-                yield names.ancestors(each) | {_UNHEARD}
 
 
 def _low(constraint: Range) -> Number:
