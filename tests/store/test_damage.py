@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -216,3 +220,46 @@ def test_journal_mode_follows_the_file_system(
     with store._database.reading() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == (mode,)
     store.close()
+
+
+def test_store_moved_to_a_network_file_system(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves write-ahead mode there, with all that is in it."""
+    monkeypatch.setattr("cloudclusters.store.database.is_network", lambda _: True)
+    with contextlib.closing(Store.open(filled.parent)) as store:
+        assert len(store.records()) == 40
+        assert not filled.with_name(f"{FILE}-wal").exists()
+
+
+FILL = """
+import os, sys
+from pathlib import Path
+from cloudclusters.errors import StoreError
+from cloudclusters.store import Store
+home = Path(sys.argv[1])
+store = Store.open(home)
+lease = store.take_lease("K" * 15, "deploy")
+entries = [store.intend(lease, "step", {"n": "first"})]
+(home / "ballast").write_bytes(bytes(os.statvfs(home).f_bavail * os.statvfs(home).f_frsize))
+try:
+    for n in range(10_000):
+        entries.append(store.intend(lease, "step", {"n": str(n) * 500}))
+except StoreError as exc:
+    print(exc.message)
+(home / "ballast").unlink()
+store.done(entries[0], lease, "over")
+store.close()
+again = Store.open(home)
+print([step.entry for step in again.steps("K" * 15)] == entries)
+"""
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="mounts a file system")
+def test_really_full_disk(tmp_path: Path) -> None:
+    """Every intention that was accepted is there, the refused one is not, and work goes on."""
+    script = f'mount -t tmpfs -o size=400k tmpfs {tmp_path} && exec {sys.executable} -c "$FILL" {tmp_path}'
+    argv = ["unshare", "--mount", "sh", "-c", script]
+    said = subprocess.run(argv, env=os.environ | {"FILL": FILL}, capture_output=True, text=True, check=True)
+    message, intact = said.stdout.splitlines()
+    assert "disk is full" in message
+    assert intact == "True"

@@ -86,6 +86,9 @@ class Database:
             )
         connection = sqlite3.connect(self.path, timeout=self._patience, isolation_level=None, check_same_thread=False)
         try:
+            if is_network(self.path.parent):
+                # the store may have been moved there from a disk of this machine
+                connection.execute("PRAGMA journal_mode = DELETE")
             if not schema.is_current(connection, str(self.path)):
                 connection.execute("BEGIN IMMEDIATE")
                 schema.migrate(connection)

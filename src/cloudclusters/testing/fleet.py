@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 from cloudclusters.base.cloud import Endpoint, InstanceState, SocketEndpoint
 from cloudclusters.errors import NodeUnreachable
@@ -136,7 +136,7 @@ class FakeLink:
         node.requests.append((do, arguments))
         return node.answer(do, arguments)
 
-    async def stream(self, do: str, /, **arguments: object) -> AsyncIterator[Mapping[str, object]]:
+    async def stream(self, do: str, /, **arguments: object) -> AsyncGenerator[Mapping[str, object], None]:
         """Send one request and yield its events; a `run` ends with its `code`."""
         node = self.node()
         node.requests.append((do, arguments))

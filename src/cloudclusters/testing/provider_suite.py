@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 import msgspec
 import pytest
@@ -29,24 +28,12 @@ from cloudclusters.base.waiting import Clock, SystemClock
 from cloudclusters.errors import NoCapacity, ProviderError, ProviderUnavailable
 from cloudclusters.provider.protocol import CanFind, CanStop, Provider
 from cloudclusters.testing.marks import Mark, Marked, never, not_there, not_yet
-from cloudclusters.testing.settling import Settle, ids, living, request
+from cloudclusters.testing.settling import Disk, Settle, ids, living, request
 
 __all__ = ["Disk", "Mark", "ProviderSuite", "never", "not_there", "not_yet"]
 
 NOBODY = "nobody-knows-this-machine"
 OVER = (InstanceState.GONE, InstanceState.TERMINATING)
-
-
-class Disk(Protocol):
-    """How the suite writes to a machine's disk, and reads it after a stop."""
-
-    def write(self, instance: Instance, text: str) -> None:
-        """Leave a text on the machine."""
-        ...
-
-    def read(self, instance: Instance) -> str:
-        """Read it again."""
-        ...
 
 
 class ProviderSuite(Marked):

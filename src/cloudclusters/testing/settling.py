@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Offer, Slot
 from cloudclusters.base.waiting import Clock, wait_until
 from cloudclusters.provider.protocol import Provider
+
+
+class Disk(Protocol):
+    """How the suite writes to a machine's disk, and reads it after a stop."""
+
+    def write(self, instance: Instance, text: str) -> None:
+        """Leave a text on the machine."""
+        ...
+
+    def read(self, instance: Instance) -> str:
+        """Read it again."""
+        ...
 
 
 class Settle:
