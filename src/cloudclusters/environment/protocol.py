@@ -44,7 +44,7 @@ class Environment(Protocol):
     name: str
 
     def ready(self, facts: Facts, *, local_python: str) -> Ready:
-        """The steps for this node; `local_python` is the driver's own Python when the node is this machine, else empty."""
+        """The steps for this node; `local_python`: the driver's own Python if the node is this machine, else empty."""
         ...
 
     def missing(self, requires: Sequence[str]) -> Sequence[str]:

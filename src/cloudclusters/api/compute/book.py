@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 TARGET = 0.08
 """Seconds of work that a chunk should hold: long against the few milliseconds that a task costs."""
+LEAST = 0.01
+"""Seconds of work below which a chunk is not worth its task, not even at the end."""
 BOX = 0.4
 """Seconds after which a worker sends back what it has not begun, so that no chunk holds the others up."""
 GROWTH = 32
@@ -107,7 +109,9 @@ class ChunkSize:
     @property
     def chunk_seconds(self) -> float:
         """About how long a chunk will take."""
-        return max(self._seconds, self._seconds * min(self._last * GROWTH, TARGET / max(self._seconds, 1e-9)))
+        if self.fixed is not None:
+            return self._seconds * self.fixed
+        return max(self._seconds, min(TARGET, self._seconds * self._last * GROWTH))
 
     def learn(self, items: int, seconds: float) -> None:
         """Enter a chunk that came back. Recent chunks weigh more."""
@@ -131,5 +135,6 @@ class ChunkSize:
             count = min(count, math.floor(MOST_BYTES / self._bytes))
         if remaining is not None:
             # Ever smaller towards the end, so that all threads end together.
-            count = min(count, math.ceil(remaining / (2 * max(1, slots))))
+            fair = math.ceil(remaining / (2 * max(1, slots)))
+            count = min(count, max(fair, math.floor(LEAST / max(self._seconds, 1e-9))))
         return max(1, count)

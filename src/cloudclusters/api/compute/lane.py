@@ -1,14 +1,15 @@
 """One cluster's side of a computation: tasks go out, events come in, and its workers are watched.
 
-Blocking code over a blocking Dask client: two threads per lane feed one queue, so that whoever computes waits in
-one place, can be interrupted there, and never hangs on a cluster that is gone.
+The computing side is blocking code that waits in one place, at a queue, where it can be interrupted; what feeds the
+queue runs on the Dask client's own loop, and in a thread that looks at the workers. So a cluster that is gone never
+makes it hang.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import pickle
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,8 @@ from cloudclusters.api.compute.team import Share
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+PREFIX = "cc-"
+"""How the Dask keys of our tasks begin."""
 LOOK_EVERY = 1.0
 """Seconds between looks at which workers live."""
 SILENCE = 20.0
@@ -79,6 +82,19 @@ class Shipped:
         return pickle.loads, (self._data,)
 
 
+class _Quiet(logging.Filter):
+    """Keeps Dask from telling on the terminal that it computes our chunks again: that is what it is for."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return not (text.startswith("Couldn't gather") and f"'{PREFIX}" in text)
+
+
+@functools.cache
+def _hush() -> None:
+    logging.getLogger("distributed.client").addFilter(_Quiet())
+
+
 @functools.cache
 def shipped(name: str) -> Shipped:
     """The function of `onworker` with this name, packed once per process."""
@@ -92,27 +108,27 @@ def shipped(name: str) -> Shipped:
 
 
 class Follower:
-    """Sends tasks over one client and posts what became of each, gathered in batches by a thread of its own."""
+    """Sends tasks over one client and posts what became of each, from the client's own loop."""
 
     def __init__(self, client: Client, post: Callable[[Event], None]) -> None:
         self.client = client
         self._post = post
-        self._finished: queue.SimpleQueue[tuple[int, Future] | None] = queue.SimpleQueue()
         self._futures: dict[int, Future] = {}
-        threading.Thread(target=self._gather, name="cloudclusters-gather", daemon=True).start()
+        _hush()
 
     def submit(self, ticket: int, key: str, call: Shipped, *args: object, workers: Iterable[str] | None = None) -> None:
         """Send a task, to one of these workers if given; its fate is posted under the ticket."""
         future = self.client.submit(
             call,
             *args,
-            key=key,
+            key=PREFIX + key,
             pure=False,
             workers=None if workers is None else list(workers),
             allow_other_workers=False,
         )
         self._futures[ticket] = future
-        future.add_done_callback(lambda finished: self._finished.put((ticket, finished)))
+        # Not `add_done_callback`: its pool of threads complains when the program ends right after a failed map.
+        self.client.loop.add_callback(self._follow, ticket, future)
 
     def drop(self, tickets: Iterable[int]) -> None:
         """Forget tasks: what has not begun will not."""
@@ -122,43 +138,19 @@ class Follower:
                 future.release()
 
     def close(self) -> None:
-        """Forget all tasks and end the thread."""
+        """Forget all tasks."""
         self.drop(list(self._futures))
-        self._finished.put(None)
 
-    def _gather(self) -> None:
-        while True:
-            batch = [self._finished.get()]
-            while not self._finished.empty():
-                batch.append(self._finished.get())
-            self._deliver([one for one in batch if one is not None])
-            if None in batch:
-                return
-
-    def _deliver(self, batch: list[tuple[int, Future]]) -> None:
-        ready = [(ticket, future) for ticket, future in batch if future.status == "finished"]
-        fetched = self._fetch(ready)
-        for ticket, future in batch:
-            if self._futures.pop(ticket, None) is None:
-                continue
-            if ticket in fetched:
-                self._post(Done(ticket, fetched[ticket]))
-            elif future.status == "error":
-                self._post(Failed(ticket, future.exception()))
-            else:
-                self._post(Gone(ticket))
-            future.release()
-
-    def _fetch(self, ready: list[tuple[int, Future]]) -> dict[int, object]:
-        """The results of finished tasks; without those that were lost since, or dropped."""
-        if not ready:
-            return {}
+    async def _follow(self, ticket: int, future: Future) -> None:
+        event: Event
         try:
-            values = self.client.gather([future for _, future in ready])
-        except Exception:  # noqa: BLE001  (Dask raises many kinds; what our tasks raised is inside their results)
-            # Whose result is lost does not show: ask for each.
-            return {} if len(ready) == 1 else {t: v for one in ready for t, v in self._fetch([one]).items()}
-        return dict(zip((ticket for ticket, _ in ready), values, strict=True))
+            # On the client's own loop a future's result is awaited.
+            event = Done(ticket, await future.result())
+        except Exception as exc:  # noqa: BLE001  (Dask raises many kinds; what our tasks raised is inside their results)
+            event = Failed(ticket, exc) if future.status == "error" else Gone(ticket)
+        if self._futures.pop(ticket, None) is not None:
+            self._post(event)
+            future.release()
 
 
 class Lane(Follower):
@@ -172,7 +164,7 @@ class Lane(Follower):
         self.addresses: dict[int, str] = {}
         self.workers: Mapping[str, int] = {}
         self._stop = threading.Event()
-        hear_output(share.cluster, self.client)
+        self._output = hear_output(share.cluster, self.client)
         self._born = time.monotonic()
         self._had = False
         self.see(self._look())
@@ -199,9 +191,10 @@ class Lane(Follower):
         return not self.workers and (self._had or time.monotonic() - self._born > JOIN)
 
     def close(self) -> None:
-        """End both threads and forget all tasks."""
+        """End the looks, forget all tasks, and show what the workers printed until now."""
         self._stop.set()
         super().close()
+        self._output.drain()
 
     def _watch(self) -> None:
         heard = time.monotonic()

@@ -16,7 +16,6 @@ from typing import Literal, ParamSpec, TypeVar, cast
 from cloudclusters.api.compute import travel
 from cloudclusters.api.compute.book import BOX, Book, ChunkSize, Item
 from cloudclusters.api.compute.lane import Done, Event, Failed, Gone, Lane, Seen, shipped
-from cloudclusters.api.compute.output import hear_output
 from cloudclusters.api.compute.progress import Progress, shown
 from cloudclusters.api.compute.team import HasWorkers, Share, lost, shares
 from cloudclusters.errors import WorkersLost
@@ -29,6 +28,8 @@ SHORT = 0.25
 """Chunks shorter than this are sent ahead, one more per thread, to hide the way there and back."""
 INLINE = 64 << 10
 """A packed function larger than this is sent to each cluster once, not with every chunk."""
+MOST_GONE = 200
+"""Chunks that may vanish without any coming back, before giving up."""
 MOST_LOSSES = 3
 """Workers that may die while they have one item, before the item is to blame."""
 
@@ -90,6 +91,7 @@ class _Map:
         self._sizes = [ChunkSize(chunk) for _ in team]
         self._box = BOX if chunk is None else None
         self._sent: dict[int, object] = {}
+        self._gone = 0
 
     def run(self, progress: Progress) -> list[object]:
         """Compute everything, or raise; leaves nothing on its way."""
@@ -107,8 +109,6 @@ class _Map:
         finally:
             for lane in self._lanes:
                 lane.close()
-        for lane in self._lanes:
-            hear_output(lane.share.cluster, lane.client).drain()
         return self._book.results()
 
     # Out
@@ -172,6 +172,9 @@ class _Map:
             case Failed(error=error):
                 self._fail(chunk, error)
             case Gone():
+                self._gone += 1
+                if self._gone > MOST_GONE:
+                    raise lost(f"{self._name} stopped after {self._book.done} items, nothing comes back", self._team)
                 self._book.put_back(chunk.items)
 
     def _see(self, lane: Lane, seen: Seen) -> None:
@@ -187,14 +190,24 @@ class _Map:
 
     def _enter(self, chunk: _Chunk, value: object) -> None:
         outcomes, seconds, worker = cast("tuple[list[tuple[bool, bytes]], float, str]", value)
+        self._gone = 0
         self._sizes[chunk.lane.number].learn(len(outcomes), seconds)
         for item, (good, data) in zip(chunk.items, outcomes, strict=False):
+            pid = chunk.lane.pids.get(worker)
             if good:
-                self._book.finish(item, travel.unpack(data))
+                self._finish(item, data)
             else:
-                pid = chunk.lane.pids.get(worker)
                 self._blame(item, travel.unpack_error(data, note=f"raised on pid {pid} for item {item.index}"))
         self._book.put_back(chunk.items[len(outcomes) :])
+
+    def _finish(self, item: Item, data: bytes) -> None:
+        try:
+            result = travel.unpack(data)
+        except Exception as exc:  # noqa: BLE001  (unpickling runs the user's code)
+            exc.add_note(f"while the result of item {item.index} was unpacked here")
+            self._blame(item, exc)
+        else:
+            self._book.finish(item, result)
 
     def _fail(self, chunk: _Chunk, error: BaseException) -> None:
         """Dask gave a chunk up: its workers died one after the other, or it could not be unpacked there."""

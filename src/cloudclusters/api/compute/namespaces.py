@@ -15,7 +15,6 @@ from typing import ParamSpec, cast
 
 from cloudclusters.api.compute import travel
 from cloudclusters.api.compute.lane import Done, Event, Failed, Gone, Lane, Seen, Shipped, shipped
-from cloudclusters.api.compute.output import hear_output
 from cloudclusters.api.compute.team import HasWorkers, Share, shares
 from cloudclusters.errors import UnknownName, WorkersLost
 
@@ -54,14 +53,10 @@ def fetchfrom(pid: int, what: Callable[P, object] | str, *arguments: object, clu
         raise TypeError(f"{what!r} is a name: it takes no arguments; give the function itself")
     try:
         return _Round(team, what).run(shipped("read_name"), what)[pid]
-    except _NoSuchName as exc:
+    except LookupError as exc:
         raise UnknownName(
             f"pid {pid} has no name {what!r}; it has {exc}", hint="define it with `everywhere`, on that worker too"
         ) from None
-
-
-class _NoSuchName(LookupError):
-    """A worker's namespace lacks a name; says which it has."""
 
 
 class _Round:
@@ -87,8 +82,6 @@ class _Round:
         finally:
             for lane in self._lanes:
                 lane.close()
-        for lane in self._lanes:
-            hear_output(lane.share.cluster, lane.client).drain()
         if self._errors:
             raise _together(self._errors)
         return {pid: self._results[pid] for share in self._team for pid in share.workers}

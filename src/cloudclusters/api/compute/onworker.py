@@ -18,7 +18,7 @@ import traceback
 import types
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 STATE = "_cloudclusters_worker_1"
 KEPT_FUNCTIONS = 32
@@ -157,6 +157,7 @@ def _function(key: str, function: bytes) -> Call:
     """The mapped function, unpacked once per map; what the namespace defines is visible to it, its own names first."""
     kept = state()
     with kept.lock:
+        call: Call
         if key not in kept.functions:
             call = pickle.loads(function)
             kept.functions[key] = call, frozenset(getattr(call, "__globals__", ()))
@@ -169,7 +170,7 @@ def _function(key: str, function: bytes) -> Call:
     return call
 
 
-def _came_by_value(call: object) -> bool:
+def _came_by_value(call: object) -> TypeGuard[types.FunctionType]:
     if not isinstance(call, types.FunctionType):
         return False
     home = sys.modules.get(call.__module__ or "")
@@ -183,7 +184,7 @@ def _settle(call: Call) -> Call:
     """
     if isinstance(call, functools.partial):
         return functools.partial(_settle(call.func), *call.args, **call.keywords)
-    if not isinstance(call, types.FunctionType) or not _came_by_value(call):
+    if not _came_by_value(call):
         return call
     kept = state()
     with kept.lock:
@@ -192,7 +193,8 @@ def _settle(call: Call) -> Call:
             if not name.startswith("__") and name not in kept.defined:
                 kept.namespace[name] = move(value)
         kept.defined |= _assigned(call.__code__)
-        return move(call)  # type: ignore[return-value]  # a function stays one
+        moved: Call = move(call)  # type: ignore[assignment]  # a function stays one
+        return moved
 
 
 class _Move:

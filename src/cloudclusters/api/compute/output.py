@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import sys
 import threading
@@ -62,9 +63,13 @@ class Output:
             while self._waiting.unfinished_tasks and (left := deadline - time.monotonic()) > 0:
                 self._waiting.all_tasks_done.wait(left)
 
-    def close(self) -> None:
-        """Show what is left, unfinished lines too, and end the thread."""
+    def end(self) -> None:
+        """Show what is left, unfinished lines too, then nothing more; returns at once."""
         self._waiting.put(None)
+
+    def close(self) -> None:
+        """As `end`, and wait for it."""
+        self.end()
         self._thread.join(timeout=2)
 
     def _show(self) -> None:
@@ -112,7 +117,7 @@ class Output:
         return self._pids.get(worker)
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _heard: weakref.WeakKeyDictionary[Client, Output] = weakref.WeakKeyDictionary()
 
 
@@ -120,6 +125,15 @@ def hear_output(cluster: HasWorkers, client: Client) -> Output:
     """Show what this cluster's workers print from now on, for as long as the client lives. May be repeated."""
     with _lock:
         if client not in _heard:
-            _heard[client] = Output(cluster)
-            client.subscribe_topic(OUTPUT_TOPIC, _heard[client].hear)
+            if not _heard:
+                # A thread that still writes to stdout while Python ends would bring it down.
+                atexit.register(_close_all)
+            _heard[client] = output = Output(cluster)
+            weakref.finalize(client, output.end)
+            client.subscribe_topic(OUTPUT_TOPIC, output.hear)
         return _heard[client]
+
+
+def _close_all() -> None:
+    for output in list(_heard.values()):
+        output.close()

@@ -16,6 +16,7 @@ import threading
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeGuard
 
 from cloudclusters.errors import NotPicklable
 
@@ -110,8 +111,7 @@ def homemade_by_value() -> Iterator[None]:
 
     with _lock:
         before = cloudpickle.list_registry_pickle_by_value()
-        ours = [module for module in list(sys.modules.values()) if _is_homemade(module)]
-        ours = [module for module in ours if module.__name__ not in before]
+        ours = [module for module in _homemade(len(sys.modules)) if module.__name__ not in before]
         for module in ours:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -121,7 +121,13 @@ def homemade_by_value() -> Iterator[None]:
                 cloudpickle.unregister_pickle_by_value(module)
 
 
-def _is_homemade(module: object) -> bool:
+@functools.lru_cache(maxsize=1)
+def _homemade(_loaded: int) -> list[types.ModuleType]:
+    """The modules to take by value; looked for again when modules were loaded since."""
+    return [module for module in list(sys.modules.values()) if _is_homemade(module)]
+
+
+def _is_homemade(module: object) -> TypeGuard[types.ModuleType]:
     if not isinstance(module, types.ModuleType) or module.__name__ == "__main__":
         return False
     file = module.__dict__.get("__file__")

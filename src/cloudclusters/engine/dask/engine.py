@@ -11,7 +11,7 @@ from cloudclusters.engine.dask.tls import CA, CERT, KEY, make_keys
 from cloudclusters.engine.protocol import File, Forward, Kind, Layout, Member, Process
 
 OUTPUT_TOPIC = "cloudclusters-output"
-"""The Dask topic under which workers send what they print: `{"worker": name, "lines": [[stream, text], …]}`."""
+"""The Dask topic under which workers send what they print: `{"name": worker, "lines": [[stream, text], …]}`."""
 PORT, DASHBOARD_PORT = 8786, 8787
 RESERVE_MOST = 1 << 30
 """Memory kept free on node 0 for its scheduler, bytes; a tenth of a small node."""

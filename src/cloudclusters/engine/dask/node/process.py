@@ -159,7 +159,7 @@ class Output:
         """Send what waits; on the worker's event loop only."""
         lines = self.take() if self._waiting else []
         if lines:
-            worker.log_event(self._topic, {"worker": worker.name, "lines": lines})
+            worker.log_event(self._topic, {"name": worker.name, "lines": lines})
 
 
 class Tee(io.TextIOBase):
