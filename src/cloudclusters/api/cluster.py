@@ -171,7 +171,7 @@ class Cluster:
                 return client
             client.close(timeout=2)
         client = engine(record.plan.engine).client(self._forwards(record), self._keys(record))
-        self._client = (entry, client)  # type: ignore[assignment]  # `client` is object in the engine protocol
+        self._client = (entry, client)
         return self._client[1]
 
     @property

@@ -10,10 +10,11 @@ from typing import Literal, TypeVar
 from cloudclusters.api.cluster import Cluster
 from cloudclusters.api.leaving import remember
 from cloudclusters.api.session import Session
-from cloudclusters.base.loop import core_loop
+from cloudclusters.base.loop import Interrupted, core_loop
 from cloudclusters.contract.document import Plan
 from cloudclusters.errors import InvalidContract, WaitTimeout
 from cloudclusters.lifecycle.deploy import deploy as verb
+from cloudclusters.lifecycle.terminate import terminate
 from cloudclusters.store.record import ClusterRecord
 
 T = TypeVar("T")
@@ -28,7 +29,13 @@ def deploy_plan(
     """Deploy a plan, blocking as `wait` says; see `cloudclusters.deploy`."""
     check_wait(wait, timeout)
     if wait == "all":
-        record = core_loop().run(within(verb(of.context, plan, name=name, keep=keep), timeout))
+        try:
+            record = core_loop().run(within(verb(of.context, plan, name=name, keep=keep), timeout))
+        except Interrupted as interrupted:
+            if isinstance(interrupted.result, ClusterRecord):
+                # The signal came when all was done: what was meant is still that nothing stays.
+                core_loop().run(terminate(of.context, interrupted.result.handle))
+            raise
         remember(of, record.handle)
         return Cluster(record.handle, of=of)
     return core_loop().run(begin(of, plan, name=name, wait=wait, timeout=timeout, keep=keep))

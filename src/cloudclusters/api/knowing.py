@@ -55,13 +55,13 @@ def features(cluster: Target | None = None) -> dict[str, Feature] | dict[str, di
 
 def providers() -> list[ProviderState]:
     """Every provider of this release, and whether it is installed here; imports no SDK and makes no call."""
-    from cloudclusters.provider.registry import is_installed, plugins
+    from cloudclusters.provider.registry import missing_modules, plugins
 
     return [
         ProviderState(
             name=plugin.name,
             title=plugin.title,
-            installed=is_installed(plugin),
+            installed=not missing_modules(plugin),
             cloud=plugin.traits.cloud,
             hint=f"pip install 'cloudclusters[{plugin.extra}]'" if plugin.extra else "",
         )

@@ -17,7 +17,12 @@ __all__ = ["Heard", "Piece", "execute", "logs"]
 
 
 def execute(
-    cluster: Target, argv: Sequence[str], *, nodes: Sequence[str] = (), env: Mapping[str, str] | None = None, heard: Heard
+    cluster: Target,
+    argv: Sequence[str],
+    *,
+    nodes: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    heard: Heard,
 ) -> dict[str, int]:
     """Run a command on all nodes of a cluster, or on those named; returns its exit code by node.
 

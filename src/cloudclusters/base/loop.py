@@ -12,18 +12,22 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Coroutine, Iterator
-from typing import Generic, TypeVar
+from collections.abc import Coroutine
+from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, SIGTERM or SIGHUP ended a verb; `signal_number` tells which."""
+    """Ctrl-C, SIGTERM or SIGHUP ended a verb; `signal_number` tells which.
 
-    def __init__(self, signal_number: int = signal.SIGINT) -> None:
+    `result` is what the verb returned when the signal came too late to cancel it, else None.
+    """
+
+    def __init__(self, signal_number: int = signal.SIGINT, *, result: object = None) -> None:
         super().__init__(signal.Signals(signal_number).name)
         self.signal_number = signal_number
+        self.result = result
 
 
 class CoreLoop:
@@ -41,21 +45,29 @@ class CoreLoop:
     def run(self, work: Coroutine[object, object, T]) -> T:
         """Run `work` on the core loop and wait for it, in any thread but the loop's own.
 
-        Raises what the work raises. Ctrl-C, SIGTERM and SIGHUP cancel it, wait for its clean-up, then raise;
-        a second one stops waiting.
+        Raises what the work raises. Ctrl-C, SIGTERM and SIGHUP cancel it, wait for its clean-up, then raise
+        `Interrupted`, which holds the result if the work had ended all the same; a second one stops waiting.
         """
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("a blocking method of cloudclusters was called from its own loop")
-        with _signals_raise():
+        with _Signals() as signals:
             job = _Job(self.loop, work)
+            signals.cancel_on_arrival(job)
             try:
-                return job.result()
-            except KeyboardInterrupt:
+                result = job.result()
+            except KeyboardInterrupt:  # raised by somebody else's handler, or by the second signal
                 job.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    job.result()
+                if not signals.number:
+                    job.done.result()
                 raise
+            except asyncio.CancelledError:
+                if signals.number:
+                    raise Interrupted(signals.number) from None
+                raise
+        if signals.number:
+            raise Interrupted(signals.number, result=result)
+        return result
 
     async def bridge(self, work: Coroutine[object, object, T]) -> T:
         """Run `work` on the core loop and await it from the caller's loop, cancellation included."""
@@ -119,25 +131,41 @@ class _Job(Generic[T]):
         return self._task.result()
 
 
-@contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
-    """While a verb runs in the main thread, SIGTERM and SIGHUP act as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+class _Signals:
+    """While a verb runs in the main thread, the first signal cancels it and a second one raises at once.
 
-    def interrupt(number: int, _frame: object) -> None:
-        raise Interrupted(number)
+    A handler that raised would do so between any two steps: after the work has begun and before anybody waits for it.
+    """
 
-    before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            before[number] = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def __init__(self) -> None:
+        self.number = 0
+        """The signal that came; 0 is none."""
+        self._job: _Job[object] | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                    self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what `signal` itself gave back
+
+    def cancel_on_arrival(self, job: _Job[T]) -> None:
+        """Let the signal, which may have come already, cancel this job."""
+        self._job = job  # type: ignore[assignment]  # only `cancel` is used, whatever the result
+        if self.number:
+            job.cancel()
+
+    def _hear(self, number: int, _frame: object) -> None:
+        if self.number:
+            raise Interrupted(number)
+        self.number = number
+        if self._job is not None:
+            self._job.cancel()
 
 
 _lock = threading.Lock()

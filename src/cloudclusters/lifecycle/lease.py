@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -20,5 +21,20 @@ async def held(ctx: Context, cluster: str, verb: str) -> AsyncIterator[Lease]:
     lease = await ctx.door(ctx.store.take_lease, cluster, verb)
     try:
         yield lease
-    finally:
+    except BaseException:
         await finish(ctx.door(ctx.store.release, lease))
+        raise
+    await release(ctx, lease)
+
+
+async def release(ctx: Context, lease: Lease) -> None:
+    """Let go of the lease of a verb that has ended well.
+
+    A cancellation that comes now is too late to undo anything, so it is dropped: the verb's result must get through.
+    """
+    try:
+        await finish(ctx.door(ctx.store.release, lease))
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()

@@ -43,7 +43,12 @@ def plugin(name: str) -> Plugin:
 
 def plugins() -> tuple[Plugin, ...]:
     """Every built-in provider, installed or not, and those of other packages."""
-    return (*(_built_in(name) for name in BUILT_IN), *_others().values())
+    return (*built_in(), *_others().values())
+
+
+def built_in() -> tuple[Plugin, ...]:
+    """Every built-in provider, installed or not; reads no other distribution."""
+    return tuple(_built_in(name) for name in BUILT_IN)
 
 
 def missing_modules(found: Plugin) -> list[str]:

@@ -1,0 +1,109 @@
+"""What contracts are resolved in: the catalog, with this machine where a contract names it, and the providers."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from cloudclusters.contract.build import Item, find
+from cloudclusters.contract.document import Contract
+from cloudclusters.contract.resolution import ProviderFacts
+from cloudclusters.errors import CloudClustersError
+from cloudclusters.provider.registry import built_in, missing_modules
+from cloudclusters.vocabulary import Constraint, Terms, constrain, taxonomy
+
+if TYPE_CHECKING:
+    from cloudclusters.api.session import Session
+    from cloudclusters.catalog import Catalog
+
+_PROVIDER = "node_provider"
+
+
+@functools.cache
+def provider_facts() -> Mapping[str, ProviderFacts]:
+    """What resolution must know of each provider of this release; imports no SDK."""
+    return {
+        plugin.name: ProviderFacts(
+            name=plugin.name,
+            installed=not missing_modules(plugin),
+            cloud=plugin.traits.cloud,
+            shared=plugin.traits.shared,
+            install=f"pip install 'cloudclusters[{plugin.extra}]'" if plugin.extra else "",
+            max_nodes=plugin.traits.max_nodes,
+        )
+        for plugin in built_in()
+    }
+
+
+def catalog_for_items(of: Session, items: Iterable[Item]) -> Catalog:
+    """The catalog for a contract that is being written; values that make no sense are complained of later."""
+    return _catalog(of, (_provider_terms(item) for item in items))
+
+
+def catalog_for(of: Session, contract: Contract) -> Catalog:
+    """The catalog that a contract is resolved in."""
+    groups = (contract.assumptions, *contract.roles.values())
+    return _catalog(of, (group.get(_PROVIDER) for group in groups))
+
+
+def _provider_terms(item: Item) -> Constraint | None:
+    feature = find(item[1])
+    if feature is None or feature.name != _PROVIDER:
+        return None
+    try:
+        return constrain(feature, item[2])
+    except CloudClustersError:
+        return None
+
+
+def _catalog(of: Session, asked: Iterable[Constraint | None]) -> Catalog:
+    """Machines that stand in no catalog are looked at only when they are named: that takes some tens of ms."""
+    words = taxonomy("provider")
+    named = [term for terms in asked if isinstance(terms, Terms) for term in terms.any_of]
+    here = [
+        name
+        for name, facts in provider_facts().items()
+        if facts.shared and any(words.is_a(name, term) for term in named)
+    ]
+    return of.catalog.joined(*(this_machine(of, name) for name in here)) if here else of.catalog
+
+
+@functools.cache
+def this_machine(of: Session, provider: str) -> Catalog:
+    """This machine as the one type that a provider sells whose nodes share its hardware."""
+    from cloudclusters.catalog import Catalog, MachineType, Price, Region
+    from cloudclusters.detect import machine
+
+    of.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    seen = machine(of.home)
+    types, prices, regions = [], [], []
+    for offer in of.provider(provider).offers(()):
+        types.append(
+            MachineType(
+                provider=provider,
+                instance_type=offer.instance_type,
+                vcpus=seen.vcpus,
+                cores=seen.cores,
+                memory_bytes=seen.memory_bytes,
+                processor_model=seen.processor.model,
+                processor_manufacturer=seen.processor.manufacturer,
+                processor_microarchitecture=seen.processor.microarchitecture,
+                isa=seen.processor.isa,
+                simd=seen.processor.simd,
+                accelerator_count=seen.accelerators.count,
+                accelerator_model=seen.accelerators.model,
+                accelerator_manufacturer=seen.accelerators.manufacturer,
+                accelerator_architecture=seen.accelerators.architecture,
+                accelerator_type=seen.accelerators.type,
+                accelerator_memory_bytes=seen.accelerators.memory_bytes,
+                # The size of the disk, not what is free: a digest of the catalog must not change by the minute.
+                storage_bytes=shutil.disk_usage(of.home).total,
+                network_bps=seen.network_bps,
+                source="detected",
+            )
+        )
+        prices.append(Price(provider, offer.instance_type, offer.place.region, usd=offer.hourly_usd))
+        regions.append(Region(provider, offer.place.region))
+    return Catalog.build(types, prices, regions=regions)
