@@ -48,6 +48,13 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     created: float = 0.0
     version: int = 1
 
+    def __str__(self) -> str:
+        from cloudclusters.contract.show import contract_text
+
+        return contract_text(self)
+
+    __repr__ = __str__
+
 
 class RolePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The machines of one role: how many, which offer, and which offers next when that one has no capacity."""
@@ -92,3 +99,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if any(price is None for _, price in prices):
             return None
         return sum(count * price for count, price in prices if price is not None)
+
+    def __str__(self) -> str:
+        from cloudclusters.contract.show import plan_text
+
+        return plan_text(self)
+
+    __repr__ = __str__

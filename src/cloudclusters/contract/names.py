@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cloudclusters.catalog import Catalog
+from collections.abc import Sequence
+
+from cloudclusters.catalog import Catalog, MachineType
 from cloudclusters.errors import InvalidContract
 from cloudclusters.vocabulary import Constraint, Feature, Terms, near, taxonomy
 
@@ -28,3 +30,15 @@ def _check(feature: Feature, terms: Terms, known: list[str], said: str) -> None:
             like = near(word, [*known, *sorted(groups - set(known))])
             hint = "`cloudclusters select` shows what there is" if len(known) > 10 else f"known are {', '.join(known)}"
             raise InvalidContract(f"{feature.name}: {said} {word!r}{like}", hint=hint)
+
+
+def known_types(catalog: Catalog, names: Sequence[str]) -> list[MachineType]:
+    """The machine types of these names, at every provider that has one; raises `InvalidContract` with near names."""
+    found: list[MachineType] = []
+    for name in names:
+        word = taxonomy("machine_type").canonical(name)
+        types = [m for p in catalog.providers() if (m := catalog.machine_type(p, word)) is not None]
+        if not types:
+            raise InvalidContract(f"the catalog knows no machine type {name!r}{near(name, catalog.names())}")
+        found += types
+    return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from cloudclusters.base.cloud import Offer
-from cloudclusters.base.table import Cell, table, usd
+from cloudclusters.base.size import format_size
+from cloudclusters.base.table import Cell, counted, table, usd
 from cloudclusters.contract.document import ClusterType
 from cloudclusters.vocabulary.constraint import Constraint
 
@@ -82,6 +83,8 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     roles: tuple[RoleResolution, ...]
     regions: dict[str, str] = {}
     """The region considered at each provider; a provider that is not here is considered everywhere."""
+    assumed: tuple[str, ...] = ()
+    """Providers whose region nobody chose: the reference region was taken, and `plan` asks for one."""
     notes: tuple[str, ...] = ()
     catalog_digest: str = ""
     settings_digest: str = ""
@@ -132,33 +135,28 @@ def row(choice: Choice) -> dict[str, Cell]:
     }
 
 
-def choices_table(choices: tuple[Choice, ...]) -> str:
-    """Choices as a table for people."""
-    header = ["#", "provider", "instance_type", "region", "market", "vcpus", "memory", "accelerators"]
-    rows: list[list[Cell]] = []
-    for choice in choices:
-        offer = choice.offer
-        rows.append(
-            [
-                choice.rank,
-                offer.provider + ("" if choice.deployable else " *"),
-                offer.instance_type,
-                offer.place.region or "-",
-                str(offer.market),
-                choice.vcpus,
-                gib(choice.memory_bytes),
-                devices(choice),
-                usd(offer.hourly_usd),
-                usd(choice.cluster_usd),
-            ]
-        )
-    text = table([*header, "USD/h", "cluster USD/h"], rows)
+def choices_table(choices: tuple[Choice, ...], *, whole_cluster: bool = True) -> str:
+    """Choices as a table for people, with the price of the whole cluster or of one node alone."""
+    header = ["#", "provider", "instance_type", "region", "market", "vcpus", "memory", "accelerators", "USD/h"]
+    last = ["cluster USD/h"] if whole_cluster else []
+    text = table(header + last, [_cells(choice, whole_cluster=whole_cluster) for choice in choices])
     return text if all(c.deployable for c in choices) else f"{text}\n* its provider is not installed here"
 
 
-def gib(size: int | None) -> str:
-    """A size of memory as people read it."""
-    return "-" if size is None else f"{size / 2**30:g} GiB" if size >= 2**30 else f"{size / 2**20:g} MiB"
+def _cells(choice: Choice, *, whole_cluster: bool) -> list[Cell]:
+    offer = choice.offer
+    return [
+        choice.rank,
+        offer.provider + ("" if choice.deployable else " *"),
+        offer.instance_type,
+        str(offer.place) if offer.place.region else "-",
+        str(offer.market),
+        choice.vcpus,
+        None if choice.memory_bytes is None else format_size(choice.memory_bytes),
+        devices(choice),
+        usd(offer.hourly_usd),
+        *([usd(choice.cluster_usd)] if whole_cluster else []),
+    ]
 
 
 def devices(choice: Choice) -> str:
@@ -169,6 +167,7 @@ def devices(choice: Choice) -> str:
 
 
 def _title(role: RoleResolution) -> str:
-    nodes = f"{role.count} node{'' if role.count == 1 else 's'}"
     name = "" if role.role == "peer" else f"{role.role}: "
-    return f"{name}{nodes}; {role.total} offers of {role.types} instance types fit, of {role.considered} in the catalog"
+    offers, types = counted(role.total, "offer"), counted(role.types, "instance type")
+    fit = "fits" if role.total == 1 else "fit"
+    return f"{name}{counted(role.count, 'node')}; {offers} of {types} {fit}, of {role.considered} in the catalog"

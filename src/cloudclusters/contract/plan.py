@@ -1,0 +1,194 @@
+"""The decision: the best option that can be deployed from here, its fallbacks, and what to know before the yes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from cloudclusters.base.json import digest
+from cloudclusters.base.size import format_size
+from cloudclusters.base.table import usd
+from cloudclusters.contract.document import Contract, Plan, RolePlan, Setting
+from cloudclusters.contract.resolution import Choice, ProviderFacts, Resolution, RoleResolution
+from cloudclusters.errors import InvalidContract, MissingExtra, NoMatch, NotSupported
+from cloudclusters.settings import Settings
+from cloudclusters.vocabulary import Range, Terms
+
+FALLBACKS = 5
+_FIELDS = ("engine", "environment", "imageid", "market")
+"""Configuration that a plan holds in fields of its own."""
+
+
+def plan(
+    resolution: Resolution,
+    contract: Contract,
+    settings: Settings,
+    providers: Mapping[str, ProviderFacts],
+    *,
+    at: float = 0.0,
+) -> Plan:
+    """Take the first option whose provider is installed here; `at` is the time now, in seconds since the epoch.
+
+    Raises `MissingExtra` or `NotSupported` when nothing that fits can be deployed from here, `InvalidContract` when
+    nobody chose a region, `NoMatch` when no price is known and the contract does not name the type.
+    """
+    settings = settings.over(contract.settings, "contract")
+    entry = _first(resolution, contract, providers)
+    provider, region = entry.offer.provider, entry.offer.place.region
+    if provider in resolution.assumed:
+        raise InvalidContract(
+            f"no region is chosen for {provider}; {region} was only its reference",
+            hint=f"write cluster_locale={region} in the contract, or region under [{provider}] in the settings",
+        )
+    roles = tuple(_role(role, entry, contract) for role in resolution.roles)
+    text = settings.section(provider)
+    chosen: dict[str, Setting] = {key: value for key, value in text.items() if key not in _FIELDS}
+    made = Plan(
+        contract=contract.handle,
+        cluster_type=contract.cluster_type,
+        provider=provider,
+        roles=roles,
+        node_process_count=contract.node_process_count,
+        engine=text["engine"],
+        environment=text["environment"],
+        image=text.get("imageid", ""),
+        settings=chosen,
+        role_settings=contract.role_settings,
+        warnings=_warnings(resolution, entry, roles, providers[provider], at),
+        catalog_digest=resolution.catalog_digest,
+        settings_digest=resolution.settings_digest,
+        created=at,
+    )
+    _refuse_too_many(made, providers[provider])
+    return sealed(made)
+
+
+def sealed(plan: Plan) -> Plan:
+    """The plan with the digest of all of it but `created`."""
+    bare = msgspec.structs.replace(plan, created=0.0, digest="")
+    return msgspec.structs.replace(plan, digest=digest(bare))
+
+
+def _first(resolution: Resolution, contract: Contract, providers: Mapping[str, ProviderFacts]) -> Choice:
+    """The entry's first choice that can be deployed; all roles follow it to its provider and region."""
+    choices = resolution.roles[0].choices
+    ready = [c for c in choices if (facts := providers.get(c.offer.provider)) is not None and facts.installed]
+    if not ready:
+        raise _cannot(choices[0], providers)
+    first = ready[0]
+    for role in resolution.roles:
+        chosen = _in_group(role, first)[0]
+        if chosen.offer.hourly_usd is None and not _names(role, chosen, contract):
+            raise NoMatch(
+                f"no price is known for {chosen.offer.instance_type} at {chosen.offer.provider}, and nothing else fits",
+                hint=f"name it with node_machinetype={chosen.offer.instance_type} to take it at an unknown price",
+            )
+    return first
+
+
+def _cannot(best: Choice, providers: Mapping[str, ProviderFacts]) -> NotSupported | MissingExtra:
+    name, facts = best.offer.provider, providers.get(best.offer.provider)
+    said = f"the best that fits is {best.offer.instance_type} at {name}"
+    if facts is not None and facts.install:
+        return MissingExtra(f"{said}, and {name} is not installed here", hint=facts.install)
+    known = ", ".join(sorted(name for name, facts in providers.items() if facts.installed)) or "none"
+    return NotSupported(
+        f"{said}, and this release cannot deploy there", hint=f"providers installed here: {known}; write node_provider="
+    )
+
+
+def _in_group(role: RoleResolution, entry: Choice) -> list[Choice]:
+    """The role's choices at the entry's provider and region, in order."""
+    home = (entry.offer.provider, entry.offer.place.region)
+    return [c for c in role.choices if (c.offer.provider, c.offer.place.region) == home]
+
+
+def _names(role: RoleResolution, choice: Choice, contract: Contract) -> bool:
+    """Whether the contract names exactly this type."""
+    named = {**contract.assumptions, **contract.roles.get(role.role, {})}.get("node_machinetype")
+    return isinstance(named, Terms) and named.any_of == (choice.offer.instance_type,)
+
+
+def _role(role: RoleResolution, entry: Choice, contract: Contract) -> RolePlan:
+    """The role's machines. With several roles, fallbacks stay in the region, so that the roles stay together."""
+    group = _in_group(role, entry)
+    chosen = group[0]
+    alike = [c for c in role.choices if c.offer.provider == entry.offer.provider]
+    others = [c for c in (group if len(contract.cluster_type.roles) > 1 else alike) if c.rank > chosen.rank]
+    priced = [c.offer for c in others if c.offer.hourly_usd is not None]
+    return RolePlan(
+        role=role.role,
+        count=role.count,
+        offer=chosen.offer,
+        fallbacks=tuple(priced[:FALLBACKS]),
+        vcpus=chosen.vcpus,
+        memory_bytes=chosen.memory_bytes,
+    )
+
+
+def _warnings(
+    resolution: Resolution, entry: Choice, roles: Sequence[RolePlan], facts: ProviderFacts, at: float
+) -> tuple[str, ...]:
+    found = [*_elsewhere(resolution, entry)]
+    for role in roles:
+        found += _about(role, at)
+    if facts.shared:
+        found += _sharing(resolution, roles)
+    return tuple(dict.fromkeys(found))
+
+
+def _elsewhere(resolution: Resolution, entry: Choice) -> list[str]:
+    """What would be cheaper at a provider that is not installed here."""
+    best = resolution.best
+    if best.cluster_usd is None or entry.cluster_usd is None or best.cluster_usd >= entry.cluster_usd:
+        return []
+    offer = best.offer
+    return [
+        f"cheaper elsewhere: {offer.instance_type} at {offer.provider} in {offer.place} for {usd(best.cluster_usd)}"
+        f" USD/h in all, instead of {usd(entry.cluster_usd)}; {offer.provider} is not installed here"
+    ]
+
+
+def _about(role: RolePlan, at: float) -> list[str]:
+    """An unknown or an old price."""
+    offer = role.offer
+    if offer.hourly_usd is None:
+        return [f"the price of {offer.instance_type} is not known"]
+    if at and offer.price_date and offer.price_date < _year_before(at):
+        return [f"the price of {offer.instance_type} in {offer.place} is of {offer.price_date}, more than a year old"]
+    return []
+
+
+def _sharing(resolution: Resolution, roles: Sequence[RolePlan]) -> list[str]:
+    """Quantities that hold for the machine, but not for a node's share of it."""
+    nodes = sum(role.count for role in roles)
+    found = []
+    for asked, made in zip(resolution.roles, roles, strict=True):
+        wanted = asked.assumptions
+        for name, size, show in (
+            ("node_memory_size", made.memory_bytes, format_size),
+            ("node_vcpus_count", made.vcpus, str),
+        ):
+            bound = wanted.get(name)
+            low = bound.low if isinstance(bound, Range) else None
+            if low and size is not None and size // nodes < low:
+                found.append(
+                    f"{nodes} nodes share one machine: each has {show(size // nodes)} of {name}, "
+                    f"less than the {show(int(low))} asked for"
+                )
+    return found
+
+
+def _year_before(at: float) -> str:
+    now = time.gmtime(at)
+    return f"{now.tm_year - 1:04}-{now.tm_mon:02}-{now.tm_mday:02}"
+
+
+def _refuse_too_many(made: Plan, facts: ProviderFacts) -> None:
+    if facts.max_nodes is not None and made.node_count > facts.max_nodes:
+        raise InvalidContract(
+            f"the contract wants {made.node_count} nodes, and {facts.name} has at most {facts.max_nodes} per cluster",
+            hint=f"lower node_count to {facts.max_nodes}",
+        )

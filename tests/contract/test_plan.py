@@ -1,0 +1,171 @@
+"""Planning: what is taken, what is said before the yes, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+import pytest
+
+from cloudclusters.catalog import Catalog, MachineType, Price
+from cloudclusters.contract.document import Contract, Plan
+from cloudclusters.contract.plan import plan
+from cloudclusters.contract.resolution import ProviderFacts
+from cloudclusters.contract.resolve import resolve
+from cloudclusters.contract.this_machine import this_machine
+from cloudclusters.errors import InvalidContract, MissingExtra, NoMatch, NotSupported
+from cloudclusters.settings import Settings
+
+NOW = 1.8e9  # 2027-01-15
+Facts = Mapping[str, ProviderFacts]
+Contracts = Callable[..., Contract]
+GiB = 2**30
+
+
+def installed(*names: str, **more: object) -> dict[str, ProviderFacts]:
+    """Providers that can be deployed to."""
+    return {name: msgspec.convert({"name": name, **more}, ProviderFacts) for name in names}
+
+
+def planned(contract: Contract, catalog: Catalog, facts: Facts, *, at: float = NOW, **variables: str) -> Plan:
+    """Resolve and plan."""
+    settings = Settings.load(environ={"CLOUDCLUSTERS_HOME": "/nowhere", **variables})
+    found = resolve(contract, catalog, settings, providers=facts, at=at)
+    return plan(found, contract, settings, facts, at=at)
+
+
+def test_a_plan_takes_the_best_and_names_fallbacks(contract: Contracts, readme: Catalog) -> None:
+    """The first choice, and the next ones of its provider."""
+    made = planned(
+        contract("node_count=4", "accelerator_count>=4", "node_process_count=2", "node_provider=ec2"),
+        readme,
+        installed("ec2", "gcp"),
+        CLOUDCLUSTERS_EC2_REGION="us-east-1",
+        CLOUDCLUSTERS_GCP_REGION="us-central1",
+    )
+    (role,) = made.roles
+    assert (role.offer.instance_type, role.count) == ("g6.12xlarge", 4)
+    assert [each.instance_type for each in role.fallbacks] == ["g6.24xlarge", "g6.48xlarge", "p5.48xlarge"]
+    assert (made.provider, made.engine, made.environment, made.node_process_count) == ("ec2", "dask", "image", 2)
+    assert made.hourly_usd == 4.0
+
+
+def test_the_digest_covers_all_but_created(contract: Contracts, readme: Catalog, facts: Facts) -> None:
+    """The same decision has the same digest; another engine has another one."""
+    free = readme.joined(Catalog.build([MachineType("local", "m")], [Price("local", "m", "local", 0.0)]))
+    one = planned(contract("node_provider=local"), free, facts, at=NOW)
+    two = planned(contract("node_provider=local"), free, facts, at=NOW + 5)
+    other = planned(contract("node_provider=local", "engine=none"), free, facts)
+    assert one.digest == two.digest != other.digest
+    assert one.created != two.created
+    assert len(one.digest) == 64
+    assert msgspec.json.decode(msgspec.json.encode(one), type=Plan) == one
+
+
+def test_what_cannot_be_deployed_is_skipped_and_said_to_be_cheaper(contract: Contracts, readme: Catalog) -> None:
+    """Take the best that can; name what would be cheaper elsewhere."""
+    made = planned(
+        contract("accelerator_count>=4", "node_memory_size>=256G"),
+        readme,
+        {**installed("gcp"), **installed("ec2", installed=False)},
+        CLOUDCLUSTERS_GCP_REGION="us-central1",
+    )
+    assert made.roles[0].offer.instance_type == "g2-standard-96"
+    assert made.warnings[0].startswith("cheaper elsewhere: g6.24xlarge at ec2 in us-east-1 for 6.68 USD/h in all")
+
+
+def test_nothing_installed_gives_the_install_line(contract: Contracts, readme: Catalog, facts: Facts) -> None:
+    """A provider without its extra names the line to type; one that is not there yet says so."""
+    with pytest.raises(MissingExtra, match=r"pip install 'cloudclusters\[gcp\]'"):
+        planned(contract("node_provider=gcp"), readme, facts)
+    with pytest.raises(NotSupported, match="this release cannot deploy there"):
+        planned(contract("node_provider=ec2"), readme, facts)
+
+
+def test_a_region_must_be_chosen(contract: Contracts, readme: Catalog) -> None:
+    """`resolve` compares by a reference region; `plan` does not spend money there unasked."""
+    with pytest.raises(InvalidContract, match="cluster_locale=us-east-1"):
+        planned(contract("node_machinetype=t3.xlarge"), readme, installed("ec2"))
+    asked = contract("node_machinetype=t3.xlarge", "cluster_locale=us-east-1")
+    assert planned(asked, readme, installed("ec2")).provider == "ec2"
+
+
+def test_an_unknown_price_is_never_chosen_silently(contract: Contracts) -> None:
+    """Only a contract that names the type takes it, with a warning."""
+    catalog = Catalog.build([MachineType("ec2", "a.x"), MachineType("ec2", "b.x")])
+    with pytest.raises(NoMatch, match="no price is known for"):
+        planned(contract("cluster_locale=any"), catalog, installed("ec2"))
+    made = planned(contract("cluster_locale=any", "node_machinetype=a.x"), catalog, installed("ec2"))
+    assert "the price of a.x is not known" in made.warnings
+    assert made.hourly_usd is None
+
+
+def test_an_old_price_is_said(contract: Contracts) -> None:
+    """A price of more than a year ago may be wrong."""
+    catalog = Catalog.build([MachineType("ec2", "a.x")], [Price("ec2", "a.x", "us-east-1", 1.0, date="2022-09-03")])
+    made = planned(contract("cluster_locale=us-east-1"), catalog, installed("ec2"))
+    assert made.warnings == ("the price of a.x in us-east-1 is of 2022-09-03, more than a year old",)
+
+
+def test_nodes_that_share_a_machine_are_warned_of_their_share(contract: Contracts) -> None:
+    """Four nodes on one machine do not have its memory each."""
+    machine = MachineType("local", "m", vcpus=4, memory_bytes=16 * GiB)
+    catalog = Catalog.build([machine], [Price("local", "m", "local", 0.0)])
+    made = planned(
+        contract("node_provider=local", "node_count=4", "node_memory_size>=8G"),
+        catalog,
+        installed("local", cloud=False, shared=True),
+    )
+    assert made.warnings == (
+        "4 nodes share one machine: each has 4 GiB of node_memory_size, less than the 8 GiB asked for",
+    )
+
+
+def test_more_nodes_than_the_provider_takes_are_refused(contract: Contracts, readme: Catalog) -> None:
+    """The limit is a fact of the provider."""
+    with pytest.raises(InvalidContract, match="at most 2 per cluster"):
+        planned(contract("node_count=3", "cluster_locale=us-east-1"), readme, installed("ec2", max_nodes=2))
+
+
+def test_roles_are_planned_in_one_place(contract: Contracts, readme: Catalog) -> None:
+    """Manager and workers at one provider, in one region, even where the cheapest manager is elsewhere."""
+    made = planned(
+        contract("cluster_type=ManagerWorkers", "node_count=2", "cluster_locale=any", "worker.accelerator_count>=8"),
+        readme,
+        installed("gcp"),
+    )
+    assert [(r.role, r.count, r.offer.provider) for r in made.roles] == [("manager", 1, "gcp"), ("worker", 2, "gcp")]
+
+
+def test_the_settings_of_the_contract_win(contract: Contracts, readme: Catalog) -> None:
+    """Contract over files; the image is a field of the plan."""
+    made = planned(
+        contract("node_machinetype=t3.xlarge", "region=us-east-1", "imageid=ami-2", "user=me"),
+        readme,
+        installed("ec2"),
+        CLOUDCLUSTERS_EC2_IMAGEID="ami-1",
+    )
+    assert made.image == "ami-2"
+    assert made.settings["user"] == "me"
+
+
+def test_this_machine_is_a_type_that_costs_nothing(contract: Contracts, full: Catalog, facts: Facts) -> None:
+    """What detection gives fits the catalog."""
+    from cloudclusters import detect
+
+    joined = full.joined(this_machine(detect.machine()))
+    made = planned(contract("node_provider=local", "node_count=4"), joined, facts)
+    assert (made.provider, made.hourly_usd) == ("local", 0.0)
+    assert made.roles[0].offer.place.region == "local"
+
+
+def test_a_plan_and_a_contract_print_as_small_tables(contract: Contracts, readme: Catalog) -> None:
+    """What is made, where, at which price."""
+    asked = contract("node_machinetype=t3.xlarge", "cluster_locale=us-east-1", "node_count=4")
+    made = planned(asked, readme, installed("ec2"))
+    assert "0.6656 USD/h" in repr(made)
+    assert str(asked).split("\n") == [
+        "Contract FXqElAnSeTEpQAm, PeerWorkers, 4 nodes",
+        "  node_machinetype=t3.xlarge",
+        "  cluster_locale=us-east-1",
+    ]
