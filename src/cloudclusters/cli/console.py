@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import click
 
 from cloudclusters.base.table import Cell, facts, table, usd
 from cloudclusters.cli.frame import Branch, Command, loudness
-
-F = TypeVar("F", bound=Callable[..., object])
 
 Row = Mapping[str, object]
 """One line of a table, by the words of the package: what `--json` gives."""
@@ -20,7 +17,7 @@ Row = Mapping[str, object]
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout.")
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
-__all__ = ["Branch", "Command", "Row", "json_option", "yes_option"]
+__all__ = ["Branch", "Command", "Row", "json_option", "usd", "yes_option"]
 
 
 def show(text: str) -> None:

@@ -20,8 +20,8 @@ DEBUG = "CLOUDCLUSTERS_DEBUG"
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (of this process, when none is given) and return its exit code.
 
-    0 done, 1 the user can fix it, 2 usage, 3 wait or go elsewhere, 4 report it, 124 timeout, 128 and the signal's number
-    when interrupted; what the remote command gave for `exec`.
+    0 done, 1 the user can fix it, 2 usage, 3 wait or go elsewhere, 4 report it, 124 timeout, 128 and the number of
+    the signal when interrupted; what the remote command gave for `exec`.
     """
     frame = build()
     _complete(frame)
@@ -116,7 +116,9 @@ def _one(exc: BaseException, loudness: Loudness) -> int:
     said = str(exc)
     more = "" if loudness.verbose or debug else "; -v shows where it happened"
     say_error(
-        f"this is a mistake in cloudclusters: {kind}: {said}" if said else f"this is a mistake in cloudclusters: {kind}",
+        f"this is a mistake in cloudclusters: {kind}: {said}"
+        if said
+        else f"this is a mistake in cloudclusters: {kind}",
         hint=f"please report it with the command that you ran{more}",
     )
     return Remedy.REPORT.value

@@ -57,11 +57,11 @@ class Branch(click.Group):
 class Frame(Branch):
     """The whole command line; a command's module is imported when the command is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """All names, in the order of the help."""
         return [*COMMANDS, *ALIASES]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
         """Import a command."""
         listed = COMMANDS.get(ALIASES.get(cmd_name, cmd_name))
         if listed is None:
@@ -75,7 +75,7 @@ class Frame(Branch):
         """The help, from the table alone."""
         return help_text(ctx.command_path)
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Names of commands and options, from the table alone."""
         from click.shell_completion import CompletionItem
 

@@ -40,7 +40,7 @@ def records(*, terminated: bool = False, since: float | None = None, refresh: bo
     return store.records(terminated=terminated, since=since)
 
 
-def complete_cluster(ctx: Context, parameter: Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_cluster(_ctx: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Names and handles of clusters that begin so, for the shell."""
     from click.shell_completion import CompletionItem
 

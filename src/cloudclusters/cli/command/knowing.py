@@ -29,7 +29,7 @@ def providers(as_json: bool) -> None:
         }
         for each in known()
     ]
-    titles = {"provider": "PROVIDER", "title": "WHAT", "installed": "INSTALLED", "hint": "TO INSTALL"}
+    titles = {"provider": "provider", "title": "what", "installed": "installed", "hint": "to install"}
     show_rows(rows, titles, as_json=as_json, empty="no providers")
 
 
@@ -42,7 +42,7 @@ def features(names: Sequence[str], as_json: bool) -> None:
 
     rows = [_feature(feature(name)) for name in names] if names else [_feature(each) for each in FEATURES.values()]
     if as_json or not names:
-        titles = {"feature": "FEATURE", "kind": "KIND", "unit": "UNIT", "default": "DEFAULT", "meaning": "MEANING"}
+        titles = {"feature": "feature", "kind": "kind", "unit": "unit", "default": "default", "meaning": "meaning"}
         show_rows(rows, titles, as_json=as_json, empty="no features")
         return
     for row in rows:
@@ -85,7 +85,7 @@ def config_show(section: str | None, as_json: bool) -> None:
         )
     keys = ("section", "key", "value", "origin", "note")
     rows = [dict(zip(keys, row, strict=True)) for row in settings.explain() if section in (None, row[0])]
-    titles = {key: key.upper() for key in keys}
+    titles = {key: key for key in keys}
     if not any(row["note"] for row in rows):
         del titles["note"]
     show_rows(rows, titles, as_json=as_json, empty="no value is set here; those of [defaults] hold")
@@ -123,7 +123,7 @@ def _catalog_counts(*, as_json: bool) -> None:
     if as_json:
         show_json({"date": found.date, "digest": found.digest, "providers": rows})
         return
-    show_rows(rows, {key: key.replace("_", " ").upper() for key in rows[0]}, as_json=False, empty="it is empty")
+    show_rows(rows, {key: key for key in rows[0]}, as_json=False, empty="it is empty")
     say(f"newest facts of {found.date}, digest {found.digest[:12]}")
 
 
@@ -156,6 +156,6 @@ def _machine_type(name: str, *, as_json: bool) -> None:
             {"region": price.region, "hourly_usd": price.usd, "spot_usd": price.spot_usd, "date": price.date}
             for price in found.prices_of(machine.provider, name)
         ]
-        titles = {"region": "REGION", "hourly_usd": "USD/H", "spot_usd": "SPOT USD/H", "date": "DATE"}
+        titles = {"region": "region", "hourly_usd": "USD/h", "spot_usd": "spot USD/h", "date": "date"}
         show("")
         show_rows(prices, titles, as_json=False, empty="no price is known")

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from cloudclusters.store.record import ClusterRecord
 
 _COLUMNS = {
-    "handle": "HANDLE",
-    "name": "NAME",
-    "state": "STATE",
-    "provider": "PROVIDER",
-    "instance_type": "INSTANCE TYPE",
-    "nodes": "NODES",
-    "hourly_usd": "USD/H",
-    "spent_usd": "USD SO FAR",
-    "seen_at": "LAST LOOK",
+    "handle": "handle",
+    "name": "name",
+    "state": "state",
+    "provider": "provider",
+    "instance_type": "instance type",
+    "nodes": "nodes",
+    "hourly_usd": "USD/h",
+    "spent_usd": "USD so far",
+    "seen_at": "last look",
 }
 _FACTS = {
     "handle": "handle",
@@ -42,24 +42,24 @@ _FACTS = {
     "seen_at": "last look",
 }
 _NODES = {
-    "node": "NODE",
-    "role": "ROLE",
-    "state": "STATE",
-    "instance_type": "INSTANCE TYPE",
-    "address": "ADDRESS",
-    "instance": "INSTANCE",
-    "hourly_usd": "USD/H",
+    "node": "node",
+    "role": "role",
+    "state": "state",
+    "instance_type": "instance type",
+    "address": "address",
+    "instance": "instance",
+    "hourly_usd": "USD/h",
 }
 _WORKERS = {
-    "node": "NODE",
-    "role": "ROLE",
-    "state": "STATE",
-    "process": "PROCESS",
-    "pid": "PID",
-    "rank": "RANK",
-    "os_pid": "OS PID",
-    "memory_bytes": "MEMORY",
-    "address": "ADDRESS",
+    "node": "node",
+    "role": "role",
+    "state": "state",
+    "process": "process",
+    "pid": "pid",
+    "rank": "rank",
+    "os_pid": "os pid",
+    "memory_bytes": "memory",
+    "address": "address",
 }
 
 

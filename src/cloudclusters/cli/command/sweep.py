@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from cloudclusters.lifecycle.sweep import Finding
 
 _COLUMNS = {
-    "handle": "CLUSTER",
-    "name": "NAME",
-    "provider": "PROVIDER",
-    "region": "REGION",
-    "machines": "MACHINES",
-    "owner": "OWNER",
-    "claim": "STAYS BECAUSE",
+    "handle": "cluster",
+    "name": "name",
+    "provider": "provider",
+    "region": "region",
+    "machines": "machines",
+    "owner": "owner",
+    "claim": "stays because",
 }
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from cloudclusters.api.cluster import Cluster
     from cloudclusters.store.record import ClusterRecord
 
-some_clusters = click.argument("clusters", nargs=-1, required=True, metavar="CLUSTER...", shell_complete=complete_cluster)
+some_clusters = click.argument(
+    "clusters", nargs=-1, required=True, metavar="CLUSTER...", shell_complete=complete_cluster
+)
 
 
 @click.command(cls=Command)

@@ -1,0 +1,92 @@
+"""select, resolve, plan, explain: what there is, and what would be made. Nothing here costs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from cloudclusters.cli.console import Command, json_option, say, show, show_json, warn
+from cloudclusters.cli.wish import contract_of, words_argument
+
+
+@click.command(cls=Command)
+@click.argument("words", nargs=-1, metavar="CONSTRAINT...")
+@json_option
+def select(words: Sequence[str], as_json: bool) -> None:
+    """Instance types that satisfy constraints, each with its best known offer; whatever the region or price.
+
+    \b
+    cloudclusters select accelerator_architecture=Ada "accelerator_count>=4" "node_memory_size>=256G"
+    cloudclusters select node_machinetype=t3 node_vcpus_count=2..8 --json
+
+    Quote < and >, which shells read otherwise. Parameters of the cluster, such as node_count, are ignored, with a
+    warning.
+    """
+    from cloudclusters.api import contracts
+
+    found = contracts.select_texts(words)
+    for warning in found.warnings:
+        warn(warning)
+    if as_json:
+        show_json(found.rows())
+    elif not found.choices:
+        say(str(found))
+    else:
+        show(str(found))
+
+
+@click.command(cls=Command)
+@words_argument
+@click.option("--strict", is_flag=True, help="Fail when several instance types satisfy the contract.")
+@json_option
+def resolve(words: Sequence[str], strict: bool, as_json: bool) -> None:
+    """Offers that satisfy a contract, the cheapest for the whole cluster first. Nothing is made.
+
+    The contract is a TOML file, the handle of an earlier one, or constraints:
+
+    \b
+    cloudclusters resolve cloudclusters.toml
+    cloudclusters resolve node_count=8 "node_memory_size>=512G" accelerator_count=8 accelerator_architecture=Ada
+    cloudclusters resolve cluster_type=ManagerWorkers manager.node_machinetype=t3.xlarge worker.accelerator_count=8
+    """
+    from cloudclusters.api import contracts
+
+    resolution = contracts.resolve(contract_of(words), strict=strict or None)
+    if as_json:
+        show_json({"contract": resolution.contract, "choices": resolution.rows(), "notes": resolution.notes})
+        return
+    show(str(resolution))
+    handle = resolution.contract
+    say(f"`cloudclusters deploy {handle}` deploys it; `cloudclusters explain {handle}` says why")
+
+
+@click.command(cls=Command)
+@words_argument
+@json_option
+def plan(words: Sequence[str], as_json: bool) -> None:
+    """What deploy would make from here, and its price per hour. Nothing is made."""
+    from cloudclusters.api import contracts
+    from cloudclusters.cli.plans import plan_row
+    from cloudclusters.contract.show import plan_text
+
+    decided = contracts.plan(contract_of(words))
+    if as_json:
+        show_json(plan_row(decided))
+    else:
+        show(plan_text(decided))
+
+
+@click.command(cls=Command)
+@words_argument
+@click.option("--why-not", "types", multiple=True, metavar="TYPE", help="Why not this instance type? May be repeated.")
+@json_option
+def explain(words: Sequence[str], types: Sequence[str], as_json: bool) -> None:
+    """Why this offer, and why not the others: what each constraint costs, and how one type fares."""
+    from cloudclusters.api import contracts
+
+    found = contracts.explain(contract_of(words), *types)
+    if as_json:
+        show_json(found)
+    else:
+        show(str(found))
