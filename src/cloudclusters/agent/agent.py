@@ -49,6 +49,8 @@ LOG_LIMIT = 64 << 20
 TERM_GRACE = 1.0
 """Seconds that processes have to end by themselves when the agent itself is told to end."""
 REPLACE_GRACE = 5.0
+PIPE_GRACE = 0.3
+"""Seconds that the output of a command which has ended may still come from others who hold it open."""
 SLOWEST_RESTART = 15.0
 READY_FD = 3
 """Where a process says that it is ready: one digit, because some shells know no more. In us it is the lock's."""
@@ -137,6 +139,12 @@ class Kernel:
             self._prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
             if os.getppid() != parent:
                 os._exit(127)
+
+
+def complain(text: str) -> None:
+    """Print for whoever looks for the cause of trouble; a full disk or a closed pipe must not be trouble itself."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def read_file(path: str) -> str:
@@ -399,7 +407,7 @@ class Logs:
             with open(self.path(name, life), "a") as file:
                 file.write("[agent] %s\n" % text)
         except OSError as exc:
-            print("no line in the log of %s: %s" % (name, exc), file=sys.stderr)
+            complain("no line in the log of %s: %s" % (name, exc))
 
     def shorten(self, name: str, life: str) -> None:
         """Throw away the first half of a log that is too long; its writer appends and does not notice."""
@@ -413,7 +421,7 @@ class Logs:
                     file.seek(0)
                     file.write(b"[agent] the log was too long: its beginning is thrown away\n" + kept)
         except OSError as exc:
-            print("the log of %s cannot be shortened: %s" % (name, exc), file=sys.stderr)
+            complain("the log of %s cannot be shortened: %s" % (name, exc))
 
 
 def tail_offset(fd: int, lines: Optional[int]) -> int:
@@ -421,6 +429,8 @@ def tail_offset(fd: int, lines: Optional[int]) -> int:
     if lines is None:
         return 0
     position = os.fstat(fd).st_size
+    if lines == 0:
+        return position
     missing = lines + 1  # the newline before the first of them, too
     while position > 0:
         block = min(CHUNK, position)
@@ -786,7 +796,7 @@ class Run(Stream):
         self._status = status
         if self._to.closed:
             self._agent.sweep(self.os_pid, self._life, lambda: None)
-        self._agent.loop.later(1.0, self._let_go)
+        self._agent.loop.later(PIPE_GRACE, self._let_go)
         self._conclude()
 
     def _let_go(self) -> None:
@@ -794,7 +804,7 @@ class Run(Stream):
             for fd in list(self._open):
                 self._close_output(fd)
         if self._open:
-            self._agent.loop.later(1.0, self._let_go)
+            self._agent.loop.later(PIPE_GRACE, self._let_go)
         self._conclude()
 
     def _conclude(self) -> None:
@@ -894,7 +904,7 @@ class Agent:
         try:
             sock = self._listener.accept()[0]
         except OSError as exc:  # gone again, or no descriptor is free: who waits is served later
-            print("a visitor could not be let in: %s" % exc, file=sys.stderr)
+            complain("a visitor could not be let in: %s" % exc)
             return
         if hasattr(socket, "SO_PEERCRED"):
             credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
@@ -924,7 +934,7 @@ class Agent:
         except Exception as exc:  # noqa: BLE001  the outer edge: a bug in one request must not end the node
             import traceback
 
-            traceback.print_exc()
+            complain(traceback.format_exc())
             connection.send(number, "error", {"kind": "internal", "text": repr(exc)})
 
     def _acts(self) -> Dict[str, Callable[[Connection, object, Message], None]]:
@@ -1124,7 +1134,7 @@ class Agent:
         except OSError:
             there = False
         if not there and not self.ending:
-            print("the directory is gone: leaving", file=sys.stderr)
+            complain("the directory is gone: leaving")
             self.end(TERM_GRACE)
         running = [process for process in self.processes.values() if process.os_pid]
         if any(process.spec["memory_bytes"] for process in running):
@@ -1156,7 +1166,7 @@ class Agent:
         deadline = time.monotonic() + 2.0
         while time.monotonic() < deadline:
             self._reap()
-            left = [pid for pid in self._strays() if belongs(pid, 0, "", self.instance)]
+            left = [pid for pid in self._strays() if self.kernel.subreaper or belongs(pid, 0, "", self.instance)]
             if not left:
                 break
             for pid in left:
@@ -1173,10 +1183,20 @@ def belongs(pid: int, leader: int, life: str, instance: str = "") -> bool:
         return False
     if leader and int(fields[3]) == leader:
         return True
-    marks = read_file("/proc/%d/environ" % pid).split("\0")
+    marks = environment(pid)
     return bool(life and "CLOUDCLUSTERS_LIFE=" + life in marks) or bool(
         instance and "CLOUDCLUSTERS_INSTANCE=" + instance in marks
     )
+
+
+def environment(pid: int) -> List[str]:
+    """The environment of a process. It is empty for a moment while it becomes another program: look again."""
+    for _ in range(10):
+        text = read_file("/proc/%d/environ" % pid)
+        if text:
+            return text.split("\0")
+        time.sleep(0.0005)
+    return []
 
 
 def memory_of_machine() -> int:

@@ -16,6 +16,9 @@ import msgspec
 MARK = b"CLOUDCLUSTERS_INSTANCE="
 """The variable that every process of a node has in its environment."""
 
+_KERNEL_THREAD = 0x00200000
+"""PF_KTHREAD among the flags of /proc/PID/stat."""
+
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """A process: its number, its start in ticks since the boot, and the boot. No other process has all three."""
@@ -57,7 +60,7 @@ def marked(instances: Collection[str]) -> dict[str, list[int]]:
     marks = {MARK + instance.encode(): instance for instance in instances}
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal() and marks:
-            for line in _environment(entry.name):
+            for line in _environment(int(entry.name)):
                 if line in marks and identity(int(entry.name)) is not None:
                     found[marks[line]].append(int(entry.name))
     return found
@@ -91,11 +94,27 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _environment(os_pid: str | int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{os_pid}/environ").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return []  # gone, or not ours
+def _environment(os_pid: int) -> list[bytes]:
+    """The environment of a process; nothing when it is gone or not ours.
+
+    For a moment, while a process becomes another program, it has none: then we look again.
+    """
+    for _ in range(10):
+        try:
+            if text := Path(f"/proc/{os_pid}/environ").read_bytes():
+                return text.split(b"\0")
+            if not Path(f"/proc/{os_pid}/cmdline").read_bytes() and _is_kernel(os_pid):
+                return []
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return []
+        select.select([], [], [], 0.0005)
+    return []
+
+
+def _is_kernel(os_pid: int) -> bool:
+    """Whether this is a thread of the kernel or a dead process, which have no environment at all."""
+    fields = Path(f"/proc/{os_pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return fields[0] in "ZX" or bool(int(fields[6]) & _KERNEL_THREAD)
 
 
 @contextlib.contextmanager
