@@ -24,7 +24,7 @@ def write_prices(catalog: Catalog, folder: Path) -> list[Path]:
         machine, offer = candidate.machine, candidate.offer
         if offer.hourly_usd is None or not offer.place.region:
             continue
-        gpus = machine.accelerator_count if machine.accelerator_type == "gpu" else 0
+        gpus = machine.accelerator_count if machine.accelerator_type == "GPU" else 0
         row = (
             offer.provider,
             offer.place.region,

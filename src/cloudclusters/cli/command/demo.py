@@ -78,8 +78,8 @@ def _deployed(plan: Plan) -> Iterator[Cluster]:
         yield cluster
     finally:
         with progress.shown("terminating"):
+            cluster.close()  # first, so that its Dask client does not look for a scheduler that goes away
             cluster.terminate()
-            cluster.close()
 
 
 def _compute(cluster: Cluster, output: Path) -> list[Result]:
