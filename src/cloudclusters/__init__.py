@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cloudclusters import aio, errors
     from cloudclusters.api.cluster import Cluster, Node
-    from cloudclusters.api.compute import everywhere, fetchfrom, pmap
+    from cloudclusters.api.computing import everywhere, fetchfrom, pmap
     from cloudclusters.api.contracts import cluster, deploy, explain, plan, resolve, select
     from cloudclusters.api.knowing import config, features, providers
     from cloudclusters.api.verbs import (
@@ -42,7 +42,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "api.cluster": ("Cluster", "Node"),
-    "api.compute": ("everywhere", "fetchfrom", "pmap"),
+    "api.computing": ("everywhere", "fetchfrom", "pmap"),
     "api.contracts": ("cluster", "deploy", "explain", "plan", "resolve", "select"),
     "api.knowing": ("config", "features", "providers"),
     "api.verbs": (

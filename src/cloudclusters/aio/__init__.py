@@ -15,8 +15,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
 
-from cloudclusters.api import compute, verbs
-from cloudclusters.api.cluster import Cluster
+from cloudclusters.api import computing, verbs
+from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.contracts import Deployable, deploying_plan
 from cloudclusters.api.deploying import Wait, begin, check_wait, within
 from cloudclusters.api.leaving import remember
@@ -58,9 +58,13 @@ __all__ = [
 ]
 
 
-async def _each(verb: verbs.Verb, targets: Sequence[Target]) -> Cluster | list[Cluster]:
+async def _each(
+    verb: verbs.Verb, targets: Sequence[Target], *, ends_processes: bool = False
+) -> Cluster | list[Cluster]:
     of = session()
     handles = handles_of(targets, of)
+    if ends_processes:
+        await asyncio.to_thread(verbs.part, of, handles)
     await core_loop().bridge(verbs.on_each(of, verb, handles))
     return verbs.shaped(targets, handles)
 
@@ -82,7 +86,7 @@ async def deploy(
         work = within(_deploy.deploy(of.context, plan, name=name, keep=keep), timeout)
         record = await core_loop().bridge(work)
         remember(of, record.handle)
-        return Cluster(record.handle, of=of)
+        return kept(of, record.handle)
     return await core_loop().bridge(begin(of, plan, name=name, wait=wait, timeout=timeout, keep=keep))
 
 
@@ -92,7 +96,7 @@ async def interrupt(cluster: Target, /) -> Cluster: ...
 async def interrupt(cluster: Target, /, *more: Target) -> list[Cluster]: ...
 async def interrupt(*clusters: Target) -> Cluster | list[Cluster]:
     """As `cloudclusters.interrupt`."""
-    return await _each(_interrupt.interrupt, clusters)
+    return await _each(_interrupt.interrupt, clusters, ends_processes=True)
 
 
 @overload
@@ -110,7 +114,7 @@ async def restart(cluster: Target, /) -> Cluster: ...
 async def restart(cluster: Target, /, *more: Target) -> list[Cluster]: ...
 async def restart(*clusters: Target) -> Cluster | list[Cluster]:
     """As `cloudclusters.restart`."""
-    return await _each(_restart.restart, clusters)
+    return await _each(_restart.restart, clusters, ends_processes=True)
 
 
 @overload
@@ -119,7 +123,7 @@ async def terminate(cluster: Target, /) -> Cluster: ...
 async def terminate(cluster: Target, /, *more: Target) -> list[Cluster]: ...
 async def terminate(*clusters: Target) -> Cluster | list[Cluster]:
     """As `cloudclusters.terminate`."""
-    return await _each(_terminate.terminate, clusters)
+    return await _each(_terminate.terminate, clusters, ends_processes=True)
 
 
 @overload
@@ -134,7 +138,7 @@ async def reconnect(*clusters: Target) -> Cluster | list[Cluster]:
 async def scale(cluster: Target, n: int) -> Cluster:
     """As `cloudclusters.scale`."""
     of = session()
-    found = cluster if isinstance(cluster, Cluster) else Cluster(handle_of(cluster, of))
+    found = cluster if isinstance(cluster, Cluster) else kept(of, handle_of(cluster, of))
     await asyncio.to_thread(found.retire_beyond, n)
     await core_loop().bridge(_scale.scale(of.context, found.handle, n))
     return found
@@ -168,6 +172,6 @@ def _in_thread(call: Callable[P, T]) -> Callable[P, asyncio.Future[T]]:
 nodes = _in_thread(verbs.nodes)
 entry = _in_thread(verbs.entry)
 ranks = _in_thread(verbs.ranks)
-pmap = _in_thread(compute.pmap)
-everywhere = _in_thread(compute.everywhere)
-fetchfrom = _in_thread(compute.fetchfrom)
+pmap = _in_thread(computing.pmap)
+everywhere = _in_thread(computing.everywhere)
+fetchfrom = _in_thread(computing.fetchfrom)

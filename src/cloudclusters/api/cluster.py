@@ -41,6 +41,11 @@ class Node:
     hourly_usd: float | None
 
 
+def kept(of: Session, handle: str) -> Cluster:
+    """The one `Cluster` object of this program for a handle, so that its client is kept."""
+    return of.kept.setdefault(handle, Cluster(handle, of=of))
+
+
 class Cluster:
     """A cluster by its handle. Holds an id, never the truth: every answer is looked up when it is asked for.
 
@@ -160,6 +165,7 @@ class Cluster:
 
         Blocks while it connects. Raises `IllegalState`, `NodeError`.
         """
+        from cloudclusters.api.compute import hear_output
         from cloudclusters.engine.registry import engine
 
         record = self.record
@@ -172,7 +178,8 @@ class Cluster:
             client.close(timeout=2)
         client = engine(record.plan.engine).client(self._forwards(record), self._keys(record))
         self._client = (entry, client)
-        return self._client[1]
+        hear_output(self, client)
+        return client
 
     @property
     def scheduler_address(self) -> str:
@@ -272,10 +279,14 @@ class Cluster:
 
     def close(self) -> None:
         """Let go of connections and clients; the cluster runs on. May be repeated."""
+        self.close_client()
+        core_loop().run(links.close_all(self._session.context, self.handle))
+
+    def close_client(self) -> None:
+        """Let go of the Dask client, if there is one; `get_client` makes a new one. May be repeated."""
         if self._client is not None:
             self._client[1].close(timeout=2)
             self._client = None
-        core_loop().run(links.close_all(self._session.context, self.handle))
 
     def __enter__(self) -> Self:
         return self

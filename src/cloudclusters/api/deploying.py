@@ -7,7 +7,7 @@ import concurrent.futures
 from collections.abc import Coroutine
 from typing import Literal, TypeVar
 
-from cloudclusters.api.cluster import Cluster
+from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.leaving import remember
 from cloudclusters.api.session import Session
 from cloudclusters.base.loop import Interrupted, core_loop
@@ -37,7 +37,7 @@ def deploy_plan(
                 core_loop().run(terminate(of.context, interrupted.result.handle))
             raise
         remember(of, record.handle)
-        return Cluster(record.handle, of=of)
+        return kept(of, record.handle)
     return core_loop().run(begin(of, plan, name=name, wait=wait, timeout=timeout, keep=keep))
 
 
@@ -81,12 +81,12 @@ async def begin(of: Session, plan: Plan, *, name: str, wait: Wait, timeout: floa
             raise
         if not event.done():
             event.cancel()
-            return Cluster((await task).handle, of=of)
+            return kept(of, (await task).handle)
         at, record = event.result()
         if at == milestone:
             of.pending[record.handle] = _outcome(task)
             remember(of, record.handle)
-            return Cluster(record.handle, of=of)
+            return kept(of, record.handle)
 
 
 def _outcome(task: asyncio.Task[ClusterRecord]) -> concurrent.futures.Future[ClusterRecord]:

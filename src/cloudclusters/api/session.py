@@ -19,6 +19,7 @@ from cloudclusters.settings import Settings, home
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from cloudclusters.api.cluster import Cluster
     from cloudclusters.catalog import Catalog
     from cloudclusters.lifecycle.context import Context
     from cloudclusters.provider.protocol import Provider
@@ -34,6 +35,8 @@ class Session:
     def __init__(self, place: Path) -> None:
         self.home = place
         self.listeners: list[Listen] = []
+        self.kept: dict[str, Cluster] = {}
+        """The clusters that this program deployed or reconnected to, with their open clients."""
         self.deployed: list[str] = []
         """Handles of the clusters that this program deployed."""
         self.pending: dict[str, Future[ClusterRecord]] = {}

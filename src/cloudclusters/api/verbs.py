@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
-from cloudclusters.api.cluster import Cluster
+from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.session import Session, session
 from cloudclusters.api.targets import Target, handle_of, handles_of
 from cloudclusters.base.gather import gather
@@ -24,17 +24,26 @@ async def on_each(of: Session, verb: Verb, handles: Sequence[str]) -> list[Clust
     return await gather(verb(of.context, handle) for handle in handles)
 
 
-def _each(verb: Verb, targets: Sequence[Target]) -> Cluster | list[Cluster]:
+def _each(verb: Verb, targets: Sequence[Target], *, ends_processes: bool = False) -> Cluster | list[Cluster]:
     of = session()
     handles = handles_of(targets, of)
+    if ends_processes:
+        part(of, handles)
     core_loop().run(on_each(of, verb, handles))
     return shaped(targets, handles)
+
+
+def part(of: Session, handles: Sequence[str]) -> None:
+    """Close our clients of clusters whose processes are about to end, so that they do not look for them for ever."""
+    for handle in handles:
+        if handle in of.kept:
+            of.kept[handle].close_client()
 
 
 def shaped(targets: Sequence[Target], handles: Sequence[str]) -> Cluster | list[Cluster]:
     """One cluster for one target, a list for several; cluster objects that were given are given back."""
     given = {target.handle: target for target in targets if isinstance(target, Cluster)}
-    found = [given.get(handle) or Cluster(handle) for handle in handles]
+    found = [given.get(handle) or kept(session(), handle) for handle in handles]
     return found[0] if len(targets) == 1 else found
 
 
@@ -53,7 +62,7 @@ def interrupt(*clusters: Target) -> Cluster | list[Cluster]:
     """
     from cloudclusters.lifecycle.interrupt import interrupt as verb
 
-    return _each(verb, clusters)
+    return _each(verb, clusters, ends_processes=True)
 
 
 @overload
@@ -82,7 +91,7 @@ def restart(*clusters: Target) -> Cluster | list[Cluster]:
     """
     from cloudclusters.lifecycle.restart import restart as verb
 
-    return _each(verb, clusters)
+    return _each(verb, clusters, ends_processes=True)
 
 
 @overload
@@ -97,7 +106,7 @@ def terminate(*clusters: Target) -> Cluster | list[Cluster]:
     """
     from cloudclusters.lifecycle.terminate import terminate as verb
 
-    return _each(verb, clusters)
+    return _each(verb, clusters, ends_processes=True)
 
 
 @overload
@@ -124,7 +133,7 @@ def scale(cluster: Target, n: int) -> Cluster:
     from cloudclusters.lifecycle.scale import scale as verb
 
     of = session()
-    found = cluster if isinstance(cluster, Cluster) else Cluster(handle_of(cluster, of))
+    found = cluster if isinstance(cluster, Cluster) else kept(of, handle_of(cluster, of))
     found.retire_beyond(n)
     core_loop().run(verb(of.context, found.handle, n))
     return found
@@ -176,7 +185,8 @@ def ranks(cluster: Target) -> dict[int, int]:
 
 
 def _cluster(target: Target) -> Cluster:
-    return target if isinstance(target, Cluster) else Cluster(handle_of(target, session()))
+    of = session()
+    return target if isinstance(target, Cluster) else kept(of, handle_of(target, of))
 
 
 def sweep(*, delete: bool = False, everyone: bool = False, providers: Iterable[str] | None = None) -> list[Finding]:
