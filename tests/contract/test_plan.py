@@ -12,7 +12,6 @@ from cloudclusters.contract.document import Contract, Plan
 from cloudclusters.contract.plan import plan
 from cloudclusters.contract.resolution import ProviderFacts
 from cloudclusters.contract.resolve import resolve
-from cloudclusters.contract.this_machine import this_machine
 from cloudclusters.errors import InvalidContract, MissingExtra, NoMatch, NotSupported
 from cloudclusters.settings import Settings
 
@@ -147,16 +146,6 @@ def test_the_settings_of_the_contract_win(contract: Contracts, readme: Catalog) 
     )
     assert made.image == "ami-2"
     assert made.settings["user"] == "me"
-
-
-def test_this_machine_is_a_type_that_costs_nothing(contract: Contracts, full: Catalog, facts: Facts) -> None:
-    """What detection gives fits the catalog."""
-    from cloudclusters import detect
-
-    joined = full.joined(this_machine(detect.machine()))
-    made = planned(contract("node_provider=local", "node_count=4"), joined, facts)
-    assert (made.provider, made.hourly_usd) == ("local", 0.0)
-    assert made.roles[0].offer.place.region == "local"
 
 
 def test_a_plan_and_a_contract_print_as_small_tables(contract: Contracts, readme: Catalog) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 
@@ -14,4 +12,6 @@ def canonical(value: object) -> bytes:
 
 def digest(value: object) -> str:
     """The sha256 of the canonical JSON of a value, in hex."""
+    import hashlib
+
     return hashlib.sha256(canonical(value)).hexdigest()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from cloudclusters.catalog import Catalog
 from cloudclusters.contract.resolution import ProviderFacts
@@ -16,8 +17,7 @@ REFERENCE: Mapping[str, str] = {"ec2": "us-east-1", "gcp": "us-central1", "azure
 """The region by which each cloud of the packaged catalog is compared when nobody names a place: where it sells most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Places(msgspec.Struct, frozen=True, kw_only=True):
     """The regions allowed at one provider; None is all of them.
 
     `home` is the configured region, which wins ties. `assumed`: nobody chose a region, so the reference was taken.
@@ -41,35 +41,36 @@ def places(
     providers: Mapping[str, ProviderFacts],
 ) -> dict[str, Places]:
     """For each provider: what the contract's locale allows, else the configured region, else the reference region."""
-    return {name: _at(name, locale, catalog, settings, providers.get(name)) for name in names}
+    known: dict[str, list[str]] = {}
+    for region in catalog.regions():
+        known.setdefault(region.provider, []).append(region.region)
+    return {name: _at(name, locale, known.get(name, []), settings, providers.get(name)) for name in names}
 
 
 def _at(
-    name: str, locale: Constraint | None, catalog: Catalog, settings: Settings, facts: ProviderFacts | None
+    name: str, locale: Constraint | None, known: Sequence[str], settings: Settings, facts: ProviderFacts | None
 ) -> Places:
     configured = settings.text(name, "region")
     own = facts.regions if facts is not None else ()
     home = configured or (own[0] if own else "")
     if isinstance(locale, Terms):
-        inside = None if is_anything(locale) else frozenset(_inside(name, locale, catalog))
+        inside = None if is_anything(locale) else frozenset(_inside(locale, known))
         return Places(regions=inside, home=home)
     if configured:
         return Places(regions=frozenset((configured,)), home=home)
     if own:
         return Places(regions=frozenset(own), home=home)
     reference = REFERENCE.get(name)
-    known = {region.region for region in catalog.regions(name)} if reference else set()
     if reference is None or (known and reference not in known):
         return Places(regions=None)
     return Places(regions=frozenset((reference,)), assumed=True)
 
 
-def _inside(name: str, locale: Terms, catalog: Catalog) -> list[str]:
+def _inside(locale: Terms, known: Sequence[str]) -> list[str]:
     """The provider's regions that the locale holds, wholly or by one of their zones."""
     words = taxonomy("locale")
     by_zone = {region for term in locale.any_of for region in words.ancestors(term)}
-    regions = [region.region for region in catalog.regions(name)] or words.values()
-    return [each for each in regions if each in by_zone or contains(locale, each, words)]
+    return [each for each in known or words.values() if each in by_zone or contains(locale, each, words)]
 
 
 def zone_in(locale: Constraint | None, region: str) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cloudclusters.catalog import NONE, Candidate, MachineType, cell_of
 from cloudclusters.contract.place import Places
 from cloudclusters.contract.resolution import KEPT, KEPT_DEPLOYABLE, Choice
 from cloudclusters.contract.world import Role, World
-from cloudclusters.vocabulary import Range
+from cloudclusters.vocabulary import Feature, Range
 
 Group = tuple[str, str]
 """A provider and a region: all nodes of a cluster stand in one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(msgspec.Struct, frozen=True):
     """A candidate with what it is ranked by."""
 
     candidate: Candidate
@@ -39,14 +39,15 @@ def group_of(candidate: Candidate) -> Group:
     return candidate.offer.provider, candidate.offer.place.region
 
 
-def surplus(role: Role, machine: MachineType) -> float:
-    """How much more the machine has than the role asks for: doublings, summed over quantities with a lower bound."""
-    more = 0.0
-    for feature, constraint in role.demands:
-        cell = cell_of(machine, feature) if isinstance(constraint, Range) and constraint.low else None
-        if isinstance(constraint, Range) and constraint.low and isinstance(cell, int | float) and cell > 0:
-            more += math.log2(cell / constraint.low)
-    return more
+def bounds(role: Role) -> list[tuple[Feature, float]]:
+    """The quantities that the role bounds from below, and where."""
+    return [(feature, each.low) for feature, each in role.demands if isinstance(each, Range) and each.low]
+
+
+def surplus(bounds: Sequence[tuple[Feature, float]], machine: MachineType) -> float:
+    """How much more the machine has than these bounds ask for: doublings, summed."""
+    cells = [(cell_of(machine, feature), low) for feature, low in bounds]
+    return math.fsum(math.log2(cell / low) for cell, low in cells if isinstance(cell, int | float) and cell > 0)
 
 
 def choices(order: Sequence[Ranked], world: World, *, partners: bool) -> tuple[Choice, ...]:
@@ -98,6 +99,7 @@ def _cheapest(role: Role, found: Sequence[Candidate]) -> dict[Group, float | Non
 def _in_order(
     role: Role, found: Sequence[Candidate], others: Sequence[Mapping[Group, float | None]], at: Mapping[str, Places]
 ) -> list[Ranked]:
+    asked = bounds(role)
     fits: dict[int, float] = {}
     rows: list[Ranked] = []
     for each in found:
@@ -106,7 +108,7 @@ def _in_order(
             continue
         key = id(each.machine)
         if key not in fits:
-            fits[key] = surplus(role, each.machine)
+            fits[key] = surplus(asked, each.machine)
         prices = [other[group] for other in others]
         own = None if each.offer.hourly_usd is None else role.count * each.offer.hourly_usd
         rows.append(Ranked(each, _sum([own, *prices]), fits[key]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cloudclusters.contract.conflict import minimal_conflict
 from cloudclusters.contract.place import LOCALE, Places
@@ -16,8 +17,7 @@ Name = tuple[str, str]
 """A provider and one of its instance types."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
+class Verdicts(msgspec.Struct, frozen=True):
     """How all types fare with one role: per pair of masks (failed, unknown), the number of types."""
 
     names: tuple[str, ...]

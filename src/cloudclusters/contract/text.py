@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from cloudclusters.base import toml
 from cloudclusters.catalog import Catalog
 from cloudclusters.contract.build import FLAGS, Item, build, find, known_role
 from cloudclusters.contract.document import ClusterType, Contract
@@ -13,6 +13,9 @@ from cloudclusters.errors import InvalidContract
 from cloudclusters.settings.keys import is_key
 from cloudclusters.vocabulary import FEATURES, parse_constraint
 from cloudclusters.vocabulary.text import write
+
+if TYPE_CHECKING:
+    from cloudclusters.base import toml
 
 TABLE = "contract"
 """A file that holds more than a contract has it in this table."""
@@ -46,6 +49,8 @@ def from_toml(text: str, path: str, *, handle: str, created: float = 0.0, catalo
 
     Parameters stand at the top, or in a table `[contract]` of a file that holds configuration too.
     """
+    from cloudclusters.base import toml
+
     document = toml.parse(text, path, InvalidContract)
     inner = document.data.get(TABLE)
     root: tuple[str, ...] = (TABLE,) if isinstance(inner, dict) else ()
@@ -72,6 +77,8 @@ def _role(document: toml.Document, root: tuple[str, ...], name: str) -> str:
 
 def to_toml(contract: Contract) -> str:
     """The contract as TOML that `from_toml` reads back as the same, but for its handle and date."""
+    from cloudclusters.base import toml
+
     table: dict[str, object] = {}
     if contract.cluster_type is not ClusterType.PEER_WORKERS:
         table["cluster_type"] = str(contract.cluster_type)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cloudclusters.base.cloud import Market, Offer, Place
 from cloudclusters.catalog import Candidate, Catalog, Demand
@@ -21,8 +22,7 @@ Providers = Mapping[str, ProviderFacts]
 Assumptions = dict[str, Constraint]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(msgspec.Struct, frozen=True, kw_only=True):
     """The catalog, the settings with those of the contract on top, and what is known of the providers."""
 
     catalog: Catalog
@@ -35,8 +35,7 @@ class World:
         return facts is not None and facts.installed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class Role(msgspec.Struct, frozen=True, kw_only=True):
     """What one role asks for: its number of nodes and its assumptions, those common to all roles included."""
 
     name: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 DEFAULTS = "defaults"
 CLOUDS = ("ec2", "gcp", "azure")
@@ -24,8 +25,7 @@ class Kind(enum.StrEnum):
     """One of a few words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration key. `sections` are those that may hold it; `idle` says why it has no effect yet."""
 
     name: str

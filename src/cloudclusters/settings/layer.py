@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from cloudclusters.base import toml
 from cloudclusters.base.near import near
 from cloudclusters.errors import InvalidSetting
 from cloudclusters.settings.keys import DEFAULTS, KEYS, SECTIONS, Key, Kind, true_name
+
+if TYPE_CHECKING:
+    from cloudclusters.base import toml
 
 Value = str | int | float | bool
 PREFIX = "CLOUDCLUSTERS_"
@@ -27,11 +29,10 @@ class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(msgspec.Struct, frozen=True):
     """Which sections and keys there are: our own table, and what plugins add to it (key -> meaning, by section)."""
 
-    plugins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    plugins: Mapping[str, Mapping[str, str]] = {}
 
     def sections(self) -> tuple[str, ...]:
         """Every section, `defaults` first."""
@@ -65,8 +66,7 @@ class Vocabulary:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """The values of one source, by section and key."""
 
     values: Mapping[str, Mapping[str, Setting]]
@@ -80,6 +80,8 @@ def defaults() -> Layer:
 
 def from_file(path: Path, title: str, vocabulary: Vocabulary) -> Layer:
     """Read a TOML file with sections; every unknown section or key is an error with file and line."""
+    from cloudclusters.base import toml
+
     document = toml.read(path, InvalidSetting)
     values: dict[str, dict[str, Setting]] = {}
     for section, body in document.data.items():
