@@ -116,14 +116,13 @@ class LocalProvider:
             for node in self._of(holding):
                 if node.id not in ids or node.desired is Desired.TERMINATED:
                     continue
-                match self._state(node)[0]:
-                    case InstanceState.RUNNING | InstanceState.PENDING:
-                        continue
-                    case InstanceState.STOPPING:
-                        raise ProviderError(f"{node.slot.name} ({node.id}) is still stopping", hint="try again")
-                    case _:
-                        self._work(node)
-                        self._start(self._changed(msgspec.structs.replace(node, spawned=None), Desired.RUNNING))
+                seen = self._state(node)[0]
+                if seen is InstanceState.STOPPING:
+                    raise ProviderError(f"{node.slot.name} ({node.id}) is still stopping", hint="try again")
+                comes = seen is InstanceState.PENDING and node.spawned is not None
+                if seen is not InstanceState.RUNNING and not comes:
+                    self._work(node)
+                    self._start(self._changed(msgspec.structs.replace(node, spawned=None), Desired.RUNNING))
 
     def find(self) -> Sequence[Holding]:
         """What every cluster with a node here holds, whatever store made it."""
