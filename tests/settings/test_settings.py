@@ -218,3 +218,8 @@ def test_home_follows_the_variable_else_the_platform(tmp_path: Path) -> None:
     """CLOUDCLUSTERS_HOME moves everything that we keep."""
     assert our_home({"CLOUDCLUSTERS_HOME": str(tmp_path / "x")}) == tmp_path / "x"
     assert "cloudclusters" in str(our_home({}))
+
+
+def test_variables_of_an_agent_are_no_settings(places: dict[str, Path]) -> None:
+    """A worker may import cloudclusters: what its agent tells it is not a misspelt setting."""
+    assert load(places, CLOUDCLUSTERS_LIFE="abc", CLOUDCLUSTERS_NODE="node0", CLOUDCLUSTERS_READY_FD="7").flat() == {}

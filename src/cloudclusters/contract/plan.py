@@ -93,10 +93,10 @@ def _cannot(best: Choice, providers: Mapping[str, ProviderFacts]) -> NotSupporte
     said = f"the best that fits is {best.offer.instance_type} at {name}"
     if facts is not None and facts.install:
         return MissingExtra(f"{said}, and {name} is not installed here", hint=facts.install)
-    known = ", ".join(sorted(name for name, facts in providers.items() if facts.installed)) or "none"
-    return NotSupported(
-        f"{said}, and this release cannot deploy there", hint=f"providers installed here: {known}; write node_provider="
-    )
+    here = sorted(facts.name for facts in providers.values() if facts.installed)
+    example = next((name for name in here if providers[name].shared), here[0] if here else "")
+    hint = f"installed here: {', '.join(here)}; write for instance node_provider={example}" if here else ""
+    return NotSupported(f"{said}, and this release cannot deploy there", hint=hint)
 
 
 def _in_group(role: RoleResolution, entry: Choice) -> list[Choice]:

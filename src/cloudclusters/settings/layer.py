@@ -100,7 +100,7 @@ def _section(
         kind = "section" if isinstance(body, dict) else "key"
         raise InvalidSetting(
             f"{where}: unknown {kind} {section!r}{near(section, sections)}",
-            hint="keys stand in sections: " + ", ".join(f"[{s}]" for s in sections),
+            hint=f"keys stand in {', '.join(f'[{s}]' for s in sections)}; a contract in this file stands in [contract]",
         )
     if not isinstance(body, dict):
         raise InvalidSetting(f"{where}: {section!r} must be a section: write [{section}]")

@@ -15,8 +15,8 @@ from cloudclusters.settings.layer import Layer, Setting, Value, Vocabulary
 
 OLD_FILE = "CCconfig.toml"
 OLD_VARIABLE = "CLOUD_CLUSTERS_CONFIG"
-RESERVED = ("HOME", "CLUSTER", "INSTANCE", "LIFE", "NODE", "READY_FD")
-"""Variables of ours that are no setting: our home, and what an agent tells its processes."""
+RESERVED = ("HOME", "DEBUG", "CLUSTER", "INSTANCE", "LIFE", "NODE", "READY_FD")
+"""Variables of ours that are no setting: our home, tracebacks on request, and what an agent tells its processes."""
 
 Row = tuple[str, str, Value, str, str]
 """Section, key, value, origin, note."""
