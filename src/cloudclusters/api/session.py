@@ -46,7 +46,9 @@ class Session:
     @functools.cached_property
     def settings(self) -> Settings:
         """The configuration of the working directory, read once."""
-        return Settings.load()
+        from cloudclusters.provider.registry import built_in
+
+        return Settings.load(plugins={plugin.name: dict(plugin.settings) for plugin in built_in()})
 
     @functools.cached_property
     def store(self) -> Store:
