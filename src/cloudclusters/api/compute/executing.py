@@ -69,9 +69,12 @@ class ClusterExecutor(Executor):
             self._follower.close()
 
     def _drop(self, ticket: int) -> None:
+        """A call that was cancelled: forget it, and tell whoever waits."""
         with self._lock:
-            self._pending.pop(ticket, None)
+            future = self._pending.pop(ticket, None)
         self._follower.drop([ticket])
+        if future is not None:
+            future.set_running_or_notify_cancel()
 
     def _arrived(self, event: Event) -> None:
         if isinstance(event, Seen):
