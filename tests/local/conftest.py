@@ -13,8 +13,6 @@ from cloudclusters.provider.local.settings import LocalSettings
 from cloudclusters.provider.protocol import Site
 from cloudclusters.provider.registry import plugin
 
-pytest.register_assert_rewrite("cloudclusters.testing.provider_suite")
-
 
 def processes_below(folder: Path) -> list[str]:
     """Command lines of living processes that name this folder or work in it."""
