@@ -19,26 +19,12 @@ from cloudclusters.errors import NodeError, WaitTimeout
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import open_all, open_one
+from cloudclusters.remote.status import ProcessStatus, process_status, process_statuses
 from cloudclusters.store import Life
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 START = 180.0
 """Seconds in which the processes of a node must be ready once started."""
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent says of one process."""
-
-    name: str
-    kind: Kind
-    state: str
-    life: str = ""
-    os_pid: int | None = None
-    started: float | None = None
-    ready: object = None
-    exit: object = None
-    restarts: int = 0
-    rss_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +177,7 @@ async def _wait_ready(node: str, link: Link, names: set[str]) -> None:
     try:
         async with asyncio.timeout(START), contextlib.aclosing(link.stream("watch")) as events:
             async for event in events:
-                status = msgspec.convert(event["process"], Status)
+                status = process_status(event)
                 if status.state == "failed" and status.name in names:
                     raise NodeError(f"{status.name} on {node} does not start:\n{await log_tail(link, status.name)}")
                 if status.state == "ready":
@@ -243,10 +229,9 @@ async def living(ctx: Context, record: ClusterRecord, *, patience: float = 0.0) 
     ]
 
 
-async def _list(ctx: Context, record: ClusterRecord, node: str, patience: float) -> list[Status]:
+async def _list(ctx: Context, record: ClusterRecord, node: str, patience: float) -> list[ProcessStatus]:
     try:
         link = await open_one(ctx, record, next(n for n in record.nodes if n.name == node), patience=patience)
-        answer = await link.call("list")
+        return process_statuses(await link.call("list"))
     except NodeError:
         return []
-    return msgspec.convert(answer["processes"], list[Status])
