@@ -15,20 +15,15 @@ from cloudclusters.api.session import Session, session
 from cloudclusters.base.handle import new_handle
 from cloudclusters.contract.build import build, flat
 from cloudclusters.contract.document import Contract, Plan
-from cloudclusters.contract.explain import Explanation
-from cloudclusters.contract.explain import explain as make_explanation
-from cloudclusters.contract.plan import plan as make_plan
-from cloudclusters.contract.resolution import Resolution
-from cloudclusters.contract.resolve import resolve as make_resolution
-from cloudclusters.contract.select import Selection
-from cloudclusters.contract.select import select as make_selection
 from cloudclusters.contract.text import from_toml, item
 from cloudclusters.errors import InvalidContract, UnknownName, Unresolved, WrongHandle
-from cloudclusters.settings.settings import difference
 
 if TYPE_CHECKING:
     from cloudclusters.api.cluster import Cluster
     from cloudclusters.api.deploying import Wait
+    from cloudclusters.contract.explain import Explanation
+    from cloudclusters.contract.resolution import Resolution
+    from cloudclusters.contract.select import Selection
 
 Wished = Contract | str
 """A contract, or the handle of one."""
@@ -119,6 +114,8 @@ def resolve(*contracts: Wished, strict: bool | None = None) -> Resolution | list
 
 
 def _resolve(of: Session, contract: Contract, strict: bool | None) -> Resolution:
+    from cloudclusters.contract.resolve import resolve as make_resolution
+
     if strict is not None:
         contract = msgspec.structs.replace(contract, strict=strict)
     catalog = catalog_for(of, contract)
@@ -143,6 +140,8 @@ def select(**constraints: object) -> Selection:
     >>> cc.select(accelerator_count=cc.just(8), accelerator_architecture="Ada", node_memory_size=">=512G").names[0]
     'g6.48xlarge'
     """
+    from cloudclusters.contract.select import select as make_selection
+
     of = session()
     catalog = catalog_for_items(of, flat(constraints))
     selection = make_selection(constraints, catalog, providers=provider_facts())
@@ -153,6 +152,8 @@ def select(**constraints: object) -> Selection:
 
 def select_texts(texts: Sequence[str]) -> Selection:
     """As `select`, of text forms; the warnings are in the answer alone."""
+    from cloudclusters.contract.select import select as make_selection
+
     of = session()
     catalog = catalog_for_items(of, [item(text) for text in texts])
     return make_selection(texts, catalog, providers=provider_facts())
@@ -167,6 +168,8 @@ def explain(contract: Wished, *instance_types: str) -> Explanation:
     >>> contract = cc.cluster(accelerator_count=8, accelerator_architecture="Ada", node_memory_size=">=512G")
     >>> print(cc.explain(contract, "g6.12xlarge"))  # doctest: +SKIP
     """
+    from cloudclusters.contract.explain import explain as make_explanation
+
     of = session()
     wished = contract_of(contract, of)
     return make_explanation(
@@ -189,6 +192,10 @@ def plan(contract: Wished) -> Plan:
 
 def resolved_plan(of: Session, contract: Contract) -> Plan:
     """The plan of the stored resolution; raises `Unresolved` when there is none, or when it is out of date."""
+    from cloudclusters.contract.plan import plan as make_plan
+    from cloudclusters.contract.resolution import Resolution
+    from cloudclusters.settings.settings import difference
+
     stored = of.store.resolution(contract.handle)
     if stored is None:
         raise Unresolved(

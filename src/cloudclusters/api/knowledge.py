@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -73,6 +72,8 @@ def _catalog(of: Session, asked: Iterable[Constraint | None]) -> Catalog:
 @functools.cache
 def this_machine(of: Session, provider: str) -> Catalog:
     """This machine as the one type that a provider sells whose nodes share its hardware."""
+    import shutil
+
     from cloudclusters.catalog import Catalog, MachineType, Price, Region
     from cloudclusters.detect import machine
 

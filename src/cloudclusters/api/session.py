@@ -6,7 +6,6 @@ Everything is opened at first use, so that looking at a contract opens no store 
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import sys
 import threading
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudclusters.base.event import Event, Listen
-from cloudclusters.settings import Settings, home
+from cloudclusters.settings.home import home
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -23,10 +22,9 @@ if TYPE_CHECKING:
     from cloudclusters.catalog import Catalog
     from cloudclusters.lifecycle.context import Context
     from cloudclusters.provider.protocol import Provider
+    from cloudclusters.settings import Settings
     from cloudclusters.store import Store
     from cloudclusters.store.record import ClusterRecord
-
-_LOG = logging.getLogger("cloudclusters")
 
 
 class Session:
@@ -47,6 +45,7 @@ class Session:
     def settings(self) -> Settings:
         """The configuration of the working directory, read once."""
         from cloudclusters.provider.registry import built_in
+        from cloudclusters.settings import Settings
 
         return Settings.load(plugins={plugin.name: dict(plugin.settings) for plugin in built_in()})
 
@@ -102,8 +101,10 @@ class Session:
 
     def hear(self, event: Event) -> None:
         """Pass an event to the log and to every listener."""
+        import logging
+
         where = f"{event.cluster}/{event.node}" if event.node else event.cluster
-        _LOG.info("%s: %s%s", where, event.phase, f": {event.text}" if event.text else "")
+        logging.getLogger("cloudclusters").info("%s: %s%s", where, event.phase, f": {event.text}" if event.text else "")
         for listener in list(self.listeners):
             listener(event)
 

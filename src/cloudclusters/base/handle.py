@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import string
 
 LENGTH = 15
@@ -12,6 +11,8 @@ _PATTERN = re.compile(rf"[A-Za-z]{{{LENGTH}}}\Z")
 
 def new_handle() -> str:
     """Make a handle: 15 random ASCII letters (85 bits)."""
+    import secrets  # brings hashlib and OpenSSL: not for who only looks
+
     return "".join(secrets.choice(string.ascii_letters) for _ in range(LENGTH))
 
 

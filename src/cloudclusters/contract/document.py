@@ -7,7 +7,7 @@ import enum
 import msgspec
 
 from cloudclusters.base.cloud import Offer
-from cloudclusters.vocabulary.constraint import Constraint
+from cloudclusters.base.constraint import Constraint
 
 Setting = str | int | float | bool
 

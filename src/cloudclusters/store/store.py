@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -268,6 +267,8 @@ class Store:
             yield connection
 
     def _name_it(self) -> dict[str, str]:
+        import secrets
+
         with self._database.writing() as connection:
             for key, value in (("id", secrets.token_hex(8)), ("owner", _owner())):
                 connection.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", (key, value))
