@@ -58,6 +58,17 @@ def test_deploy_gives_a_running_cluster_with_a_machine_and_a_worker_per_node(wor
     assert world.ctx.store.open_steps(record.handle) == []
 
 
+def test_machines_are_paid_from_the_launch_on(world: World) -> None:
+    """The history tells from when on how many machines cost how much, while they still boot."""
+    record = deployed(world, 3)
+
+    machines = [(change.state, change.machines, change.hourly_usd) for change in record.history]
+
+    assert machines[0] == (ClusterState.DEPLOYING, 0, 0)
+    assert machines[1] == (ClusterState.DEPLOYING, 3, pytest.approx(0.3))
+    assert machines[2] == (ClusterState.RUNNING, 3, pytest.approx(0.3))
+
+
 def test_pids_of_three_clusters_are_disjoint_and_start_at_two(world: World) -> None:
     """FX-11: a pid names one life of one process, whatever its cluster."""
     clusters = [deployed(world) for _ in range(3)]

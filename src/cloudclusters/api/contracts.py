@@ -200,7 +200,8 @@ def resolved_plan(of: Session, contract: Contract) -> Plan:
     if stored is None:
         raise Unresolved(
             f"contract {contract.handle} was never resolved",
-            hint="run cc.resolve(contract) first and look at it, or use deploy(contract, resolve=True)",
+            hint=f"look at it first: cc.resolve(contract), or `cloudclusters resolve {contract.handle}`; "
+            "deploy(contract, resolve=True) is both in one step",
         )
     resolution = msgspec.json.decode(stored.document, type=Resolution)
     settings = of.settings
@@ -212,7 +213,7 @@ def resolved_plan(of: Session, contract: Contract) -> Plan:
     if changes:
         raise Unresolved(
             f"since contract {contract.handle} was resolved, {'; '.join(changes)}",
-            hint="resolve it again and look at the result, or use deploy(contract, resolve=True)",
+            hint=f"look at the new result: cc.resolve(contract), or `cloudclusters resolve {contract.handle}`",
         )
     return make_plan(resolution, contract, settings, provider_facts(), at=time.time())
 

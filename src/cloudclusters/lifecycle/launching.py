@@ -12,6 +12,7 @@ from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.errors import NoCapacity, Throttled
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.machines import merged
+from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord
 
@@ -41,7 +42,8 @@ async def launch_role(
             ctx.tell(record.handle, "no capacity", exc.message)
             continue
         record = merged(record, got, now=ctx.clock.now())
-        return await ctx.write(record, lease)
+        # The same state again, but from now on the machines are paid.
+        return await ctx.write(changed(record, record.state, clock=ctx.clock), lease)
     raise NoCapacity(
         "no offer of the plan has capacity:\n" + "\n".join(f"  {text}" for text in refusals),
         hint="allow another region, zone or market, or see `cloudclusters explain`",

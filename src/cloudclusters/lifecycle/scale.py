@@ -13,7 +13,7 @@ from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.launching import launch_slots, patiently
 from cloudclusters.lifecycle.machines import has_state, look, merged, wait_for
 from cloudclusters.lifecycle.processes import lay_out, living, start_nodes
-from cloudclusters.lifecycle.state import check_allowed
+from cloudclusters.lifecycle.state import changed, check_allowed
 from cloudclusters.lifecycle.verb import Running, running
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
@@ -61,7 +61,8 @@ async def _grow(ctx: Context, verb: Running, more: int) -> None:
     await verb.write(msgspec.structs.replace(before, nodes=(*before.nodes, *added)))
     try:
         got = await launch_slots(ctx, verb.record, verb.lease, slots, model.offer, token)
-        await verb.write(merged(verb.record, [*_known(before), *got], now=ctx.clock.now()))
+        grown = merged(verb.record, [*_known(before), *got], now=ctx.clock.now())
+        await verb.write(changed(grown, grown.state, clock=ctx.clock))
         up = has_state(InstanceState.RUNNING)
         await verb.write(await wait_for(ctx, verb.record, up, what="the new machines", lease=verb.lease))
         record, ready = await lay_out(ctx, verb.record)
