@@ -1,8 +1,9 @@
 """Kill a driver at every point of a verb, then let the next command clean up, and report what is left.
 
-Run as `crash_runner.py PROVIDER VERB FOLDER STRIDE ENGINE`; prints one JSON line per point. Every driver is a forked child, so
-that nothing of it survives its SIGKILL but the store, the provider and what it started. A point is the moment before or after a call through the door (every store write and every provider call goes through it) or before or
-after a request to an agent.
+Run as `crash_runner.py PROVIDER VERB FOLDER STRIDE ENGINE`; prints one JSON line per point. Every driver is a forked
+child, so that nothing of it survives its SIGKILL but the store, the provider and what it started. A point is the
+moment before or after a call through the door (every store write and every provider call goes through it) or before
+or after a request to an agent.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from cloudclusters.provider.registry import plugin
-
 from cloudclusters.base.cloud import Endpoint, Offer, Place
 from cloudclusters.base.door import Door
 from cloudclusters.base.waiting import SystemClock
@@ -29,6 +28,7 @@ from cloudclusters.lifecycle.reconcile import reconcile
 from cloudclusters.lifecycle.sweep import sweep
 from cloudclusters.lifecycle.terminate import terminate
 from cloudclusters.provider.protocol import Provider, Site
+from cloudclusters.provider.registry import plugin
 from cloudclusters.remote import connect
 from cloudclusters.store import Store
 from cloudclusters.store.record import ClusterState
