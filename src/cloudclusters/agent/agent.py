@@ -53,7 +53,7 @@ PIPE_GRACE = 0.3
 """Seconds that the output of a command which has ended may still come from others who hold it open."""
 SLOWEST_RESTART = 15.0
 READY_FD = 3
-"""Where a process says that it is ready: one digit, because some shells know no more. In us it is the lock's."""
+"""Where a process says that it is ready: one digit, because some shells know no more. We never use this number."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -175,37 +175,24 @@ def new_life() -> str:
     return "".join(chr(97 + byte % 26) for byte in os.urandom(10))
 
 
-def spawn(kernel: Kernel, argv: List[str], env: Dict[str, str], cwd: str, fds: Tuple[int, int, int], keep: int) -> int:
+def spawn(kernel: Kernel, argv: List[str], env: Dict[str, str], cwd: str, fds: Tuple[int, ...]) -> int:
     """Start a program in a session of its own and return its pid when it really runs; raises OSError.
 
-    `fds` become its stdin, stdout and stderr, and `keep` (-1: none) its READY_FD.
+    `fds` become its stdin, stdout, stderr and, if there is a fourth, its READY_FD.
     """
     failed, fail = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            signal.set_wakeup_fd(-1)  # else a signal that reaches us before exec is written to our parent
-            for number in (
-                signal.SIGTERM,
-                signal.SIGINT,
-                signal.SIGHUP,
-                signal.SIGCHLD,
-                signal.SIGPIPE,
-                signal.SIGXFSZ,
-            ):
-                signal.signal(number, signal.SIG_DFL)
-            os.setsid()
+            start_afresh()
             kernel.die_with(parent)
             for wanted, fd in enumerate(fds):
                 os.dup2(fd, wanted)
-            if keep >= 0:
-                os.dup2(keep, READY_FD)
-                os.set_inheritable(READY_FD, True)
             os.chdir(cwd)
             os.execvpe(argv[0], argv, env)
-        except OSError as exc:
-            os.write(fail, b"%d" % (exc.errno or errno.EIO))
+        except (OSError, ValueError) as exc:
+            os.write(fail, b"%d" % (getattr(exc, "errno", None) or errno.EINVAL))
         finally:
             os._exit(127)
     os.close(fail)
@@ -215,6 +202,14 @@ def spawn(kernel: Kernel, argv: List[str], env: Dict[str, str], cwd: str, fds: T
         os.waitpid(pid, 0)
         raise OSError(int(reason), os.strerror(int(reason)), argv[0])
     return pid
+
+
+def start_afresh() -> None:
+    """Give a fresh child a session of its own and the system's ways with signals."""
+    signal.set_wakeup_fd(-1)  # else a signal that reaches it before exec is written to its parent
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD", "SIGPIPE", "SIGXFSZ"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    os.setsid()
 
 
 # The loop.
@@ -618,7 +613,7 @@ class Process:
         env = {name: self._filled(value) for name, value in env.items()}
         env.update(CLOUDCLUSTERS_READY_FD=str(READY_FD))
         try:
-            self.os_pid = self.agent.spawn(life, argv, env, self.agent.directory, (self.agent.null, log, log), outside)
+            self.os_pid = self.agent.spawn(life, argv, env, self.agent.directory, (self.agent.null, log, log, outside))
         except OSError as exc:
             os.close(inside)
             self.exit = {"code": None, "signal": None, "reason": "not-started", "text": str(exc)}
@@ -734,7 +729,7 @@ class Run(Stream):
         mine = (pipes[0][1], pipes[1][0], pipes[2][0])
         theirs = (pipes[0][0], pipes[1][1], pipes[2][1])
         try:
-            self.os_pid = agent.spawn(life, argv, env, cwd, theirs, -1)
+            self.os_pid = agent.spawn(life, argv, env, cwd, theirs)
         except OSError as exc:
             for fd in mine:
                 os.close(fd)
@@ -1065,12 +1060,10 @@ class Agent:
 
     # Watching
 
-    def spawn(
-        self, life: str, argv: List[str], env: Dict[str, str], cwd: str, fds: Tuple[int, int, int], keep: int
-    ) -> int:
+    def spawn(self, life: str, argv: List[str], env: Dict[str, str], cwd: str, fds: Tuple[int, ...]) -> int:
         """Start a program with our marks in its environment, by which all of its kind can be found."""
         marks = {"CLOUDCLUSTERS_INSTANCE": self.instance, "CLOUDCLUSTERS_NODE": self.node, "CLOUDCLUSTERS_LIFE": life}
-        return spawn(self.kernel, argv, {**os.environ, **env, **marks}, cwd, fds, keep)
+        return spawn(self.kernel, argv, {**os.environ, **env, **marks}, cwd, fds)
 
     def tell(self, process: Process) -> None:
         """Let everybody who watches know of a change."""
@@ -1262,6 +1255,8 @@ def main(arguments: List[str]) -> NoReturn:
         sys.exit("usage: agent.py --directory D --node NAME --instance ID")
     directory = os.path.abspath(options["--directory"])
     os.umask(0o077)
+    while os.open(os.devnull, os.O_RDWR) < READY_FD:
+        pass  # numbers up to that one have a meaning in our children
     os.chdir(directory)
     os.chmod(directory, 0o700)
     if os.getsid(0) != os.getpid() and os.getpgrp() != os.getpid():
