@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cloudclusters.engine.dask import DaskEngine
+from cloudclusters.engine.dask.connect import connect
 from cloudclusters.testing.layout import RunningLayout, loopback_members
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Start = Callable[..., RunningLayout]
 _third = itertools.count(100)
@@ -38,3 +46,77 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     yield begin
     for running in started:
         running.stop()
+
+
+class Relay:
+    """A port that passes connections on to a scheduler, as a forward does, and can cut them all."""
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self._target = target
+        self._lines: list[socket.socket] = []
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._door.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._door.accept()
+                far = socket.create_connection(self._target)
+                self._lines += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        """End every connection; new ones are taken."""
+        lines, self._lines = self._lines, []
+        for line in lines:
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+            line.close()
+
+    def close(self) -> None:
+        """Cut, and take no more."""
+        with contextlib.suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)
+        self._door.close()
+        self.cut()
+
+
+class Relayed:
+    """The shared cluster, reached through a relay."""
+
+    def __init__(self, cluster: RunningLayout) -> None:
+        self._cluster = cluster
+        self.handle = cluster.handle
+        forward = next(f for f in cluster.layout.forwards if f.name == "scheduler")
+        self.relay = Relay((forward.address, forward.port))
+        self._client = connect({"scheduler": self.relay.address}, cluster.keys)
+
+    def get_client(self) -> Client:
+        """The client behind the relay."""
+        return self._client
+
+    def live_workers(self) -> Mapping[int, str]:
+        """Those of the cluster."""
+        return self._cluster.live_workers()
+
+    def close(self) -> None:
+        """Let go."""
+        self._client.close(timeout=2)
+        self.relay.close()
+
+
+@pytest.fixture
+def relayed(cluster: RunningLayout) -> Iterator[Relayed]:
+    """The shared cluster behind a connection that can be cut."""
+    made = Relayed(cluster)
+    yield made
+    made.close()

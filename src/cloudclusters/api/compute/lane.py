@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from cloudclusters.api.compute import onworker
 from cloudclusters.api.compute.output import hear_output
 from cloudclusters.api.compute.team import Share
+from cloudclusters.errors import NodeUnreachable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -167,7 +168,13 @@ class Lane(Follower):
         self._output = hear_output(share.cluster, self.client)
         self._born = time.monotonic()
         self._had = False
-        self.see(self._look())
+        try:
+            self.see(self._look())
+        except (OSError, TimeoutError, RuntimeError) as exc:
+            raise NodeUnreachable(
+                f"the scheduler of {share.cluster.handle} does not answer",
+                hint="`cloudclusters status --refresh` shows what runs; `restart` starts the scheduler anew",
+            ) from exc
         threading.Thread(target=self._watch, name="cloudclusters-watch", daemon=True).start()
 
     @property

@@ -55,6 +55,8 @@ def pmap(
         raise ValueError(f"on_error is 'raise' or 'return', not {on_error!r}")
     if chunk is not None and chunk < 1:
         raise ValueError(f"chunk is at least 1, not {chunk}")
+    if not callable(function):
+        raise TypeError(f"pmap needs a function, not {function!r}")
     if not iterables:
         raise TypeError("pmap needs at least one iterable of items")
     name = travel.name_of(function)

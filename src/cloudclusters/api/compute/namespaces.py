@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 import queue
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ParamSpec, cast
 
 from cloudclusters.api.compute import travel
-from cloudclusters.api.compute.lane import Done, Event, Failed, Gone, Lane, Seen, Shipped, shipped
+from cloudclusters.api.compute.lane import JOIN, Done, Event, Failed, Gone, Lane, Seen, Shipped, shipped
 from cloudclusters.api.compute.team import HasWorkers, Share, shares
 from cloudclusters.errors import UnknownName, WorkersLost
 
@@ -92,10 +93,18 @@ class _Round:
         for lane in self._lanes:
             for pid in lane.share.workers:
                 ticket = next(tickets)
-                if pid not in lane.addresses:
-                    raise self._lost(lane, pid)
+                self._await_joining(lane, pid)
                 self._waiting[ticket] = lane, pid
                 lane.submit(ticket, f"everywhere-{token}-{ticket}", call, *arguments, workers=[lane.addresses[pid]])
+
+    def _await_joining(self, lane: Lane, pid: int) -> None:
+        """A worker that just started joins its scheduler in a moment."""
+        deadline = time.monotonic() + JOIN
+        while pid not in lane.addresses:
+            try:
+                self._handle(self._events.get(timeout=max(0.0, deadline - time.monotonic())))
+            except queue.Empty:
+                raise self._lost(lane, pid) from None
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, Seen):

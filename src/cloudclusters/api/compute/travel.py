@@ -16,7 +16,6 @@ import threading
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeGuard
 
 from cloudclusters.errors import NotPicklable
 
@@ -111,7 +110,9 @@ def homemade_by_value() -> Iterator[None]:
 
     with _lock:
         before = cloudpickle.list_registry_pickle_by_value()
-        ours = [module for module in _homemade(len(sys.modules)) if module.__name__ not in before]
+        ours = [
+            sys.modules[name] for name in _homemade(tuple(sys.modules)) if name not in before and name in sys.modules
+        ]
         for module in ours:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -122,19 +123,17 @@ def homemade_by_value() -> Iterator[None]:
 
 
 @functools.lru_cache(maxsize=1)
-def _homemade(_loaded: int) -> list[types.ModuleType]:
+def _homemade(loaded: tuple[str, ...]) -> list[str]:
     """The modules to take by value; looked for again when modules were loaded since."""
-    return [module for module in list(sys.modules.values()) if _is_homemade(module)]
+    return [name for name in loaded if _is_homemade(name, sys.modules.get(name))]
 
 
-def _is_homemade(module: object) -> TypeGuard[types.ModuleType]:
-    if not isinstance(module, types.ModuleType) or module.__name__ == "__main__":
+def _is_homemade(name: str, module: object) -> bool:
+    # A module under a second name is found under its own.
+    if not isinstance(module, types.ModuleType) or module.__name__ != name or name == "__main__":
         return False
     file = module.__dict__.get("__file__")
-    name = module.__name__
-    if not isinstance(file, str) or name.partition(".")[0] == "cloudclusters" or sys.modules.get(name) is not module:
-        return False
-    return _only_here(name, file)
+    return isinstance(file, str) and name.partition(".")[0] != "cloudclusters" and _only_here(name, file)
 
 
 @functools.lru_cache(maxsize=20_000)
