@@ -93,9 +93,9 @@ def _bootstrap(root: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         options = Path(folder, "apt.conf")
         options.write_text(_output("apt-config", "dump", "Acquire"))
+        wanted = [f"--include={PACKAGES}", f"--aptopt={options}"]
         made = subprocess.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", f"--aptopt={options}"]
-            + [_codename(), str(root), *map(str, _sources())],
+            ["mmdebstrap", "--quiet", "--variant=minbase", *wanted, _codename(), str(root), *map(str, _sources())],
             capture_output=True,
             text=True,
             check=False,
