@@ -52,6 +52,7 @@ REPLACE_GRACE = 5.0
 PIPE_GRACE = 0.3
 """Seconds that the output of a command which has ended may still come from others who hold it open."""
 SLOWEST_RESTART = 15.0
+MANY_BUGS = 200
 READY_FD = 3
 """Where a process says that it is ready: one digit, because some shells know no more. We never use this number."""
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -167,6 +168,8 @@ def all_pids() -> List[int]:
 
 def send_signal(pid: int, number: int, group: bool = False) -> None:
     """Signal a process or its group; one that is gone is no news."""
+    if pid <= 1:
+        raise ValueError("never everybody")
     with contextlib.suppress(ProcessLookupError, PermissionError):
         (os.killpg if group else os.kill)(pid, number)
 
@@ -377,19 +380,21 @@ class Logs:
 
     def open(self, name: str, life: str) -> int:
         """Open a log for appending, and throw away those of long past lives."""
+        os.makedirs(self.folder, 0o700, exist_ok=True)
         old = [file for file in self.files() if file["name"] == name]
         for file in old[: max(0, len(old) - LOGS_KEPT + 1)]:
-            os.unlink(self.path(name, str(file["life"])))
+            remove(self.path(name, str(file["life"])))
         return os.open(self.path(name, life), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def files(self) -> List[Message]:
         """Every log, the oldest first."""
         found = []
-        for entry in os.scandir(self.folder):
+        for entry in list(os.scandir(self.folder)):
             name, _, life = entry.name[: -len(".log")].partition(".")
             if entry.name.endswith(".log") and life:
-                facts = entry.stat()
-                found.append((facts.st_mtime, name, life, facts.st_size))
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    facts = entry.stat()
+                    found.append((facts.st_mtime, name, life, facts.st_size))
         return [{"name": n, "life": i, "bytes": size, "modified": at} for at, n, i, size in sorted(found)]
 
     def latest(self, name: str) -> str:
@@ -477,6 +482,12 @@ class Tail(Stream):
         """Send what there is, as long as it is read."""
         if self._timer is not None:
             self._timer.cancel()
+        try:
+            self._send()
+        except OSError as exc:
+            self._conclude("error", {"kind": "system", "text": str(exc)})
+
+    def _send(self) -> None:
         while not self._to.closed:
             if self._to.full:
                 return
@@ -490,10 +501,14 @@ class Tail(Stream):
                 self._timer = self._agent.loop.later(FOLLOW, self.resume)
                 return
             else:
-                self._to.streams.remove(self)
-                self._to.send(self._number, "ok", {})
-                self.end()
+                self._conclude("ok", {})
                 return
+
+    def _conclude(self, what: str, value: Message) -> None:
+        if self in self._to.streams:
+            self._to.streams.remove(self)
+        self._to.send(self._number, what, value)
+        self.end()
 
     def _alive(self) -> bool:
         process = self._agent.processes.get(self._name)
@@ -537,6 +552,8 @@ class Process:
         self.state, self.life, self.os_pid = "stopped", "", 0
         self.alive = False
         """The process runs, or what it left in its session is not gone yet."""
+        self.leads = False
+        """The process itself runs: its number means it and nobody else."""
         self.ready: object = None
         self.exit: Optional[Message] = None
         self.started = 0.0
@@ -544,7 +561,7 @@ class Process:
         self._why = ""
         self._recent: Deque[float] = collections.deque()
         self._timer: Optional[Timer] = None
-        self._pipe = -1
+        self._pipe, self._line = -1, b""
 
     def as_message(self) -> Message:
         return {
@@ -586,14 +603,15 @@ class Process:
         """End it at once; it is restarted as after any end."""
         self._why = self._why or why
         self.agent.logs.note(self.name, self.life, text)
-        send_signal(self.os_pid, signal.SIGKILL, group=True)
+        if self.leads:
+            send_signal(self.os_pid, signal.SIGKILL, group=True)
 
     def _end(self, grace: float) -> None:
         self._why = "stopped"
         self._cancel_timer()
-        if self.os_pid:
-            send_signal(self.os_pid, signal.SIGTERM, group=True)
+        if self.leads:
             pid = self.os_pid
+            send_signal(pid, signal.SIGTERM, group=True)
             self._timer = self.agent.loop.later(grace, lambda: send_signal(pid, signal.SIGKILL, group=True))
 
     def _fresh(self, spec: Message) -> None:
@@ -606,28 +624,33 @@ class Process:
         self._timer = None
         self.life, self.ready, self._why = new_life(), None, ""
         self.started = time.time()
-        life, env = self.life, an_env(self.spec)
-        argv = [self._filled(word) for word in an_argv(self.spec)]
-        inside, outside = os.pipe()
-        log = self.agent.logs.open(self.name, life)
-        env = {name: self._filled(value) for name, value in env.items()}
-        env.update(CLOUDCLUSTERS_READY_FD=str(READY_FD))
+        inside, theirs = -1, []
         try:
-            self.os_pid = self.agent.spawn(life, argv, env, self.agent.directory, (self.agent.null, log, log, outside))
+            inside, outside = os.pipe()
+            theirs.append(outside)
+            log = self.agent.logs.open(self.name, self.life)
+            theirs.append(log)
+            self.os_pid = self._spawn((self.agent.null, log, log, outside))
         except OSError as exc:
-            os.close(inside)
+            if inside >= 0:
+                os.close(inside)
             self.exit = {"code": None, "signal": None, "reason": "not-started", "text": str(exc)}
-            self.agent.logs.note(self.name, life, "not started: %s" % exc)
+            self.agent.logs.note(self.name, self.life, "not started: %s" % exc)
             self._become("failed")
         else:
-            self._pipe = inside
-            self.alive = True
+            self._pipe, self._line = inside, b""
+            self.alive = self.leads = True
             self.agent.loop.watch(inside, selectors.EVENT_READ, self._on_pipe)
-            self._line = b""
             self._become("starting")
         finally:
-            os.close(outside)
-            os.close(log)
+            for fd in theirs:
+                os.close(fd)
+
+    def _spawn(self, fds: Tuple[int, ...]) -> int:
+        argv = [self._filled(word) for word in an_argv(self.spec)]
+        env = {name: self._filled(value) for name, value in an_env(self.spec).items()}
+        env["CLOUDCLUSTERS_READY_FD"] = str(READY_FD)
+        return self.agent.spawn(self.life, argv, env, self.agent.directory, fds)
 
     def _filled(self, text: str) -> str:
         return text.replace("{life}", self.life).replace("{directory}", self.agent.directory)
@@ -652,6 +675,7 @@ class Process:
 
     def ended(self, status: int) -> None:
         """Its first process is dead; what it left in its session goes, too."""
+        self.leads = False
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         self.exit = {
             "code": None if number else os.WEXITSTATUS(status),
@@ -867,7 +891,7 @@ class Agent:
         self._watches: List[Watch] = []
         self._waiting: List[Tuple[Callable[[], bool], Callable[[], None]]] = []
         self._memory = Memory()
-        self._ticks = 0
+        self._ticks = self._bugs = 0
         facts = os.stat(directory)
         self._place = (facts.st_dev, facts.st_ino)
 
@@ -884,22 +908,42 @@ class Agent:
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)
         self.loop.watch(wake, selectors.EVENT_READ, lambda _: self._on_signals(os.read(wake, CHUNK)))
-        self.loop.watch(listener.fileno(), selectors.EVENT_READ, self._on_visitor)
+        self._open_door()
         self.kernel = Kernel()
         self._tick()
         while not self.done:
-            self.loop.turn()
-            self._reap()
-            for entry in [entry for entry in self._waiting if entry[0]()]:
-                self._waiting.remove(entry)
-                entry[1]()
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001  the outer edge: a bug in one thing must not end the node
+                self._report_bug()
+                time.sleep(0.1)  # it may come again and again
         self._clear_out()
+
+    def _turn(self) -> None:
+        self.loop.turn()
+        self._reap()
+        for entry in [entry for entry in self._waiting if entry[0]()]:
+            self._waiting.remove(entry)
+            entry[1]()
+
+    def _report_bug(self) -> None:
+        """Leave a trace of a mistake of ours, but not so many that they fill the disk."""
+        import traceback
+
+        self._bugs += 1
+        if self._bugs <= MANY_BUGS:
+            complain(traceback.format_exc())
+
+    def _open_door(self) -> None:
+        self.loop.watch(self._listener.fileno(), selectors.EVENT_READ, self._on_visitor)
 
     def _on_visitor(self, _events: int) -> None:
         try:
             sock = self._listener.accept()[0]
         except OSError as exc:  # gone again, or no descriptor is free: who waits is served later
             complain("a visitor could not be let in: %s" % exc)
+            self.loop.watch(self._listener.fileno(), 0, self._on_visitor)
+            self.loop.later(TICK, self._open_door)
             return
         if hasattr(socket, "SO_PEERCRED"):
             credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
@@ -927,9 +971,7 @@ class Agent:
         except OSError as exc:
             connection.send(number, "error", {"kind": "system", "text": str(exc)})
         except Exception as exc:  # noqa: BLE001  the outer edge: a bug in one request must not end the node
-            import traceback
-
-            complain(traceback.format_exc())
+            self._report_bug()
             connection.send(number, "error", {"kind": "internal", "text": repr(exc)})
 
     def _acts(self) -> Dict[str, Callable[[Connection, object, Message], None]]:
@@ -1092,7 +1134,7 @@ class Agent:
             if run is not None:
                 run.ended(status)
             for process in self.processes.values():
-                if process.os_pid == pid:
+                if process.leads and process.os_pid == pid:
                     process.ended(status)
 
     def sweep(self, leader: int, life: str, then: Callable[[], None], patience: int = 500) -> None:
