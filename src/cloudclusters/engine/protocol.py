@@ -62,7 +62,10 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file that must be on a node before its processes start; `path` is relative to its directory."""
+    """A file that must be on a node before its processes start; `path` is relative to its directory.
+
+    An empty `node` is every node.
+    """
 
     node: str
     path: str

@@ -101,8 +101,10 @@ async def _meet(
     """Ask every node what it is, and make the engine's members of the answers."""
     environment = find_environment(record.plan.environment)
     facts = dict(zip(links, await gather(_facts(link) for link in links.values()), strict=True))
-    ready = {name: environment.ready(fact, local_python=ctx.python) for name, fact in facts.items()}
-    shared = len(record.nodes) if ctx.provider(record.holding.provider).traits.shared else 1
+    here = ctx.provider(record.holding.provider).traits.shared
+    # Nodes that share this machine's hardware are this machine, and have its Python.
+    ready = {name: environment.ready(fact, local_python=ctx.python if here else "") for name, fact in facts.items()}
+    shared = len(record.nodes) if here else 1
     members = [
         Member(
             name=node.name,
@@ -143,7 +145,7 @@ async def _start_node(
             "base64": base64.b64encode(secrets[f.secret] if f.secret else f.text.encode()).decode(),
         }
         for f in record.layout.files
-        if f.node == node
+        if f.node in (node, "")
     ]
     if files:
         await link.call("write", files=files)

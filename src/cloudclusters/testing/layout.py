@@ -88,11 +88,13 @@ class RunningLayout:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             self.keys[name] = str(path)
+        nodes = dict.fromkeys(process.node for process in self.layout.processes)
         for file in self.layout.files:
-            path = self._folder / file.node / file.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(made[file.secret] if file.secret else file.text.encode())
-            path.chmod(file.mode)
+            for node in (file.node,) if file.node else nodes:
+                path = self._folder / node / file.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(made[file.secret] if file.secret else file.text.encode())
+                path.chmod(file.mode)
         self.running = [self._start(process) for process in self.layout.processes]
         for one in self.running:
             self._wait(one)

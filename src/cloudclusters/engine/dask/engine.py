@@ -45,11 +45,11 @@ class DaskEngine:
             return Layout()
         entry = members[0]
         processes = [_scheduler(entry)]
-        files: list[File] = []
+        files = _shared_files()
         for member in members:
             count = _workers_on(member)
             processes += [_worker(member, index) for index in range(count)]
-            files += _files(member, entry, count)
+            files.append(_config(member, entry, count))
         forwards = (
             Forward(name="scheduler", node=entry.name, address=entry.address, port=PORT),
             Forward(name="dashboard", node=entry.name, address=entry.address, port=DASHBOARD_PORT),
@@ -61,8 +61,8 @@ class DaskEngine:
         return tuple(argv)
 
     def client(self, forwards: Mapping[str, str], keys: Mapping[str, str]) -> object:
-        """A connected `distributed.Client`; see `connect`."""
-        return connect(forwards, keys)
+        """A connected `distributed.Client`, the one that `dask.compute` uses from now on; see `connect`."""
+        return connect(forwards, keys, default=True)
 
 
 def _workers_on(member: Member) -> int:
@@ -95,7 +95,16 @@ def _worker(member: Member, index: int) -> Process:
     )
 
 
-def _files(member: Member, entry: Member, count: int) -> list[File]:
+def _shared_files() -> list[File]:
+    """What is the same on every node: the start script and the secrets."""
+    script = Path(__file__).with_name("node") / "process.py"
+    return [
+        *(File(node="", path=f"engine/{secret}", secret=secret) for secret in (CA, CERT, KEY)),
+        File(node="", path="engine/process.py", text=script.read_text("utf-8")),
+    ]
+
+
+def _config(member: Member, entry: Member, count: int) -> File:
     config = {
         "address": member.address,
         "scheduler": f"tls://{_host(entry.address)}:{PORT}",
@@ -105,12 +114,7 @@ def _files(member: Member, entry: Member, count: int) -> list[File]:
         "memory_bytes": _share(member, entry, count),
         "topic": OUTPUT_TOPIC,
     }
-    script = Path(__file__).with_name("node") / "process.py"
-    return [
-        File(node=member.name, path="engine/node.json", text=json.dumps(config)),
-        *(File(node=member.name, path=f"engine/{s}", secret=s) for s in (CA, CERT, KEY)),
-        File(node=member.name, path="engine/process.py", text=script.read_text("utf-8")),
-    ]
+    return File(node=member.name, path="engine/node.json", text=json.dumps(config))
 
 
 def _host(address: str) -> str:
