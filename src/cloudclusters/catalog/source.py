@@ -75,8 +75,8 @@ class Source:
     @functools.cached_property
     def words(self) -> dict[Cell, str | None]:
         """All texts by id."""
-        found: dict[Cell, str | None] = {None: None}
-        found.update((number, str(text)) for number, text in self.rows("SELECT id, text FROM word"))
+        found: dict[Cell, str | None] = dict(self.rows("SELECT id, text FROM word"))  # type: ignore[arg-type]  # TEXT
+        found[None] = None
         return found
 
     def word_ids(self, texts: Collection[str]) -> list[int]:
