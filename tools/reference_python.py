@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import ParamSpec
 
 import msgspec
-from reference_markdown import code, codes, enum_table, first_line, member_docs, table
 
 import cloudclusters as cc
 from cloudclusters import aio
 from cloudclusters.api.cluster import Cluster, Node
 from cloudclusters.contract.document import ClusterType, Contract, Plan
 from cloudclusters.contract.resolution import Resolution
+from reference_markdown import code, codes, enum_table, first_line, member_docs, table
 
 P = ParamSpec("P")
 

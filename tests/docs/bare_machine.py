@@ -120,7 +120,7 @@ def _sources() -> list[Path]:
 
 def _codename() -> str:
     release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
-    return release["VERSION_CODENAME"].strip('"')
+    return release.get("VERSION_CODENAME", "sid").strip('"')
 
 
 def _registry_variables() -> Mapping[str, str]:
