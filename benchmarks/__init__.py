@@ -1,0 +1,1 @@
+"""What the package costs, against budgets: `python -m benchmarks`, or `make bench`."""
