@@ -5,6 +5,9 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +28,17 @@ def test_examples_in_docstrings_are_true(module: str) -> None:
         runner.run(test, out=report.append)
 
     assert runner.failures == 0, "".join(report)
+
+
+@pytest.mark.slow
+def test_examples_that_need_a_cluster_are_true() -> None:
+    """What is left out above for want of a cluster is run on one."""
+    runner = Path(__file__).with_name("run_docstrings.py")
+
+    done = subprocess.run([sys.executable, str(runner)], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 examples" in done.stdout
 
 
 def test_examples_are_found() -> None:
