@@ -14,29 +14,111 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cloudclusters import aio, errors
-    from cloudclusters.api.cluster import Cluster, Node
-    from cloudclusters.api.computing import everywhere, fetchfrom, pmap
-    from cloudclusters.api.contracts import cluster, deploy, explain, plan, resolve, select
-    from cloudclusters.api.knowing import config, features, providers
-    from cloudclusters.api.verbs import (
-        clusters,
-        entry,
-        interrupt,
-        nodes,
-        ranks,
-        reconnect,
-        restart,
-        resume,
-        scale,
-        status,
-        sweep,
-        terminate,
+    from cloudclusters import aio as aio
+    from cloudclusters import errors as errors
+    from cloudclusters.api.cluster import Cluster as Cluster
+    from cloudclusters.api.cluster import Node as Node
+    from cloudclusters.api.computing import (
+        everywhere as everywhere,
     )
-    from cloudclusters.contract.document import ClusterType, Contract, Plan
-    from cloudclusters.contract.resolution import Resolution
-    from cloudclusters.errors import CloudClustersError
-    from cloudclusters.vocabulary import atleast, atmost, between, just, noneof, oneof
+    from cloudclusters.api.computing import (
+        fetchfrom as fetchfrom,
+    )
+    from cloudclusters.api.computing import (
+        pmap as pmap,
+    )
+    from cloudclusters.api.contracts import (
+        cluster as cluster,
+    )
+    from cloudclusters.api.contracts import (
+        deploy as deploy,
+    )
+    from cloudclusters.api.contracts import (
+        explain as explain,
+    )
+    from cloudclusters.api.contracts import (
+        plan as plan,
+    )
+    from cloudclusters.api.contracts import (
+        resolve as resolve,
+    )
+    from cloudclusters.api.contracts import (
+        select as select,
+    )
+    from cloudclusters.api.knowing import (
+        config as config,
+    )
+    from cloudclusters.api.knowing import (
+        features as features,
+    )
+    from cloudclusters.api.knowing import (
+        providers as providers,
+    )
+    from cloudclusters.api.verbs import (
+        clusters as clusters,
+    )
+    from cloudclusters.api.verbs import (
+        entry as entry,
+    )
+    from cloudclusters.api.verbs import (
+        interrupt as interrupt,
+    )
+    from cloudclusters.api.verbs import (
+        nodes as nodes,
+    )
+    from cloudclusters.api.verbs import (
+        ranks as ranks,
+    )
+    from cloudclusters.api.verbs import (
+        reconnect as reconnect,
+    )
+    from cloudclusters.api.verbs import (
+        restart as restart,
+    )
+    from cloudclusters.api.verbs import (
+        resume as resume,
+    )
+    from cloudclusters.api.verbs import (
+        scale as scale,
+    )
+    from cloudclusters.api.verbs import (
+        status as status,
+    )
+    from cloudclusters.api.verbs import (
+        sweep as sweep,
+    )
+    from cloudclusters.api.verbs import (
+        terminate as terminate,
+    )
+    from cloudclusters.contract.document import (
+        ClusterType as ClusterType,
+    )
+    from cloudclusters.contract.document import (
+        Contract as Contract,
+    )
+    from cloudclusters.contract.document import (
+        Plan as Plan,
+    )
+    from cloudclusters.contract.resolution import Resolution as Resolution
+    from cloudclusters.errors import CloudClustersError as CloudClustersError
+    from cloudclusters.vocabulary import (
+        atleast as atleast,
+    )
+    from cloudclusters.vocabulary import (
+        atmost as atmost,
+    )
+    from cloudclusters.vocabulary import (
+        between as between,
+    )
+    from cloudclusters.vocabulary import (
+        just as just,
+    )
+    from cloudclusters.vocabulary import (
+        noneof as noneof,
+    )
+    from cloudclusters.vocabulary import (
+        oneof as oneof,
+    )
 
 __version__ = "0.1.0"
 

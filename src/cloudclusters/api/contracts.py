@@ -218,6 +218,13 @@ def resolved_plan(of: Session, contract: Contract) -> Plan:
     return make_plan(resolution, contract, settings, provider_facts(), at=time.time())
 
 
+def check_cluster_type(plan: Plan) -> None:
+    """Raise `NotSupported` for a plan that no release so far deploys, before anybody is asked for a yes."""
+    from cloudclusters.lifecycle.deploy import check_cluster_type as check
+
+    check(plan)
+
+
 def deploying_plan(of: Session, target: Deployable, *, resolve: bool) -> Plan:
     """The plan that a deploy carries out."""
     if isinstance(target, Plan):

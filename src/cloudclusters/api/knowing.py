@@ -46,7 +46,7 @@ def features(cluster: Target | None = None) -> dict[str, Feature] | dict[str, di
     contract = of.store.contract(plan.contract)
     return {
         role.role: {
-            name: format_constraint(FEATURES[name], constraint)
+            name: format_constraint(FEATURES[name], constraint).removeprefix(name).removeprefix("=")
             for name, constraint in {**contract.assumptions, **contract.roles.get(role.role, {})}.items()
         }
         for role in plan.roles
@@ -66,6 +66,7 @@ def providers() -> list[ProviderState]:
             hint=f"pip install 'cloudclusters[{plugin.extra}]'" if plugin.extra else "",
         )
         for plugin in plugins()
+        if not plugin.hidden
     ]
 
 

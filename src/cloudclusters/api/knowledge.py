@@ -33,6 +33,7 @@ def provider_facts() -> Mapping[str, ProviderFacts]:
             max_nodes=plugin.traits.max_nodes,
         )
         for plugin in built_in()
+        if not plugin.hidden
     }
 
 

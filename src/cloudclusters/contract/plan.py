@@ -9,7 +9,7 @@ import msgspec
 
 from cloudclusters.base.json import digest
 from cloudclusters.base.size import format_size
-from cloudclusters.base.table import usd
+from cloudclusters.base.table import counted, usd
 from cloudclusters.contract.document import Contract, Plan, RolePlan, Setting
 from cloudclusters.contract.resolution import Choice, ProviderFacts, Resolution, RoleResolution
 from cloudclusters.errors import InvalidContract, MissingExtra, NoMatch, NotSupported
@@ -165,6 +165,9 @@ def _sharing(resolution: Resolution, roles: Sequence[RolePlan]) -> list[str]:
     """Quantities that hold for the machine, but not for a node's share of it."""
     nodes = sum(role.count for role in roles)
     found = []
+    least = min((role.vcpus for role in roles if role.vcpus is not None), default=nodes)
+    if least < nodes:
+        found.append(f"{nodes} nodes share the {counted(least, 'processor')} of one machine")
     for asked, made in zip(resolution.roles, roles, strict=True):
         wanted = asked.assumptions
         for name, size, show in (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cloudclusters.catalog import Catalog
 from cloudclusters.contract.build import FLAGS, Item, build, find, known_role
 from cloudclusters.contract.document import ClusterType, Contract
 from cloudclusters.errors import InvalidContract
+from cloudclusters.settings.home import FILE
 from cloudclusters.settings.keys import is_key
 from cloudclusters.vocabulary import FEATURES, parse_constraint
 from cloudclusters.vocabulary.text import write
@@ -55,6 +57,13 @@ def from_toml(text: str, path: str, *, handle: str, created: float = 0.0, catalo
     inner = document.data.get(TABLE)
     root: tuple[str, ...] = (TABLE,) if isinstance(inner, dict) else ()
     parameters: Mapping[str, object] = inner if isinstance(inner, dict) else document.data
+    if root and Path(path).name != FILE:
+        for name in document.data:
+            if name != TABLE:
+                raise InvalidContract(
+                    f"{document.where(name)}: a contract's file holds [{TABLE}] alone",
+                    hint=f"only {FILE} holds configuration too; parameters of the contract stand in [{TABLE}]",
+                )
 
     def where(role: str, name: str) -> str:
         return f"{document.where(*root, *([role] if role else []), name)}: "

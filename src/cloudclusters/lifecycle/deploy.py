@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 from cloudclusters.base.cloud import Holding, InstanceState, Place, Slot
 from cloudclusters.base.door import finish
+from cloudclusters.base.gather import gather
 from cloudclusters.base.handle import new_handle
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
 from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported
@@ -15,13 +16,14 @@ from cloudclusters.lifecycle.launching import launch_role
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps, undo
 from cloudclusters.lifecycle.machines import has_state, wait_for
-from cloudclusters.lifecycle.processes import lay_out, living, start_nodes
+from cloudclusters.lifecycle.processes import lay_out, living, read_secrets, start_nodes
 from cloudclusters.lifecycle.state import changed, describe_name
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
 Reached = Callable[[str, ClusterRecord], None]
-"""Told when the cluster is `recorded`, its machines are `launched`, and its `first` node is ready."""
+"""Told when the cluster is `recorded`, its machines are `launched`, its processes are `starting`, and its `first`
+node is ready."""
 
 
 def _nobody(milestone: str, record: ClusterRecord) -> None:
@@ -49,16 +51,21 @@ async def deploy(
 
 def check_deployable(ctx: Context, plan: Plan) -> None:
     """Raise `NotSupported` when this release or the provider cannot deploy the plan; costs nothing."""
-    if plan.cluster_type is not ClusterType.PEER_WORKERS:
-        raise NotSupported(
-            f"{plan.cluster_type} clusters can be described and resolved, but not deployed by this release",
-            hint="use cluster_type=PeerWorkers, the default",
-        )
+    check_cluster_type(plan)
     traits = ctx.provider(plan.provider).traits
     if traits.max_nodes is not None and plan.node_count > traits.max_nodes:
         raise NotSupported(
             f"{plan.provider} gives at most {traits.max_nodes} nodes per cluster, the plan wants {plan.node_count}",
             hint="lower node_count",
+        )
+
+
+def check_cluster_type(plan: Plan) -> None:
+    """Raise `NotSupported` for a cluster type that this release does not deploy."""
+    if plan.cluster_type is not ClusterType.PEER_WORKERS:
+        raise NotSupported(
+            f"{plan.cluster_type} clusters can be described and resolved, but not deployed by this release",
+            hint="use cluster_type=PeerWorkers, the default",
         )
 
 
@@ -93,19 +100,29 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
     for role in record.plan.roles:
         record = await _offer_by_offer(ctx, record, lease, role)
     reached("launched", record)
-    running = has_state(InstanceState.RUNNING)
-    record = await wait_for(ctx, record, running, what="a running machine for every node", lease=lease)
-    record = await ctx.write(record, lease)
+    record = await ctx.write(await _booted(ctx, record, lease), lease)
     await ctx.door(ctx.store.intend, lease, "start", {"engine": record.plan.engine})
     record, ready = await lay_out(ctx, record)
     record = await ctx.write(record, lease)
     first = record.nodes[0].name
+    reached("starting", record)
     await start_nodes(ctx, record, ready, told=lambda name: reached("first", record) if name == first else None)
     await living(ctx, record)
     await close_steps(ctx, record.handle, lease, "all processes are ready")
     record = await ctx.write(changed(record, ClusterState.RUNNING, clock=ctx.clock), lease)
     ctx.tell(record.handle, "running", f"{len(record.nodes)} nodes are ready")
     return record
+
+
+async def _booted(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterRecord:
+    """Wait for all machines; the secrets are made meanwhile, as the library that makes them is slow to import."""
+    running = has_state(InstanceState.RUNNING)
+    waiting = wait_for(ctx, record, running, what="a running machine for every node", lease=lease)
+    making = ctx.door(read_secrets, ctx, record)
+    works: tuple[Coroutine[object, object, object], ...] = (waiting, making)
+    seen, _ = await gather(works)
+    assert isinstance(seen, ClusterRecord)
+    return seen
 
 
 async def _offer_by_offer(ctx: Context, record: ClusterRecord, lease: Lease, role: RolePlan) -> ClusterRecord:

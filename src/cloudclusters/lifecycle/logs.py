@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from cloudclusters.errors import NodeError, UnknownName
+from cloudclusters.errors import NodeError, NodeUnreachable, UnknownName
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import open_one
 from cloudclusters.store.record import ClusterRecord, ClusterState
@@ -122,21 +122,29 @@ async def _read_all(
             async for event in events:
                 await into.put(Piece(node, file.name, str(event["text"])))
 
+    silent: list[str] = []
     try:
-        if follow:
-            async with asyncio.TaskGroup() as group:
-                for name in names:
-                    link = await _link(ctx, record, name)
-                    newest = {file.name: file for file in sorted(await _files(link), key=lambda f: f.modified)}
-                    for file in newest.values():
-                        group.create_task(one(link, name, file))
-        else:
+        async with asyncio.TaskGroup() as group:
             for name in names:
-                link = await _link(ctx, record, name)
-                for file in sorted(await _files(link), key=lambda f: (f.name, f.modified)):
-                    await one(link, name, file)
+                try:
+                    link = await _link(ctx, record, name)
+                    files = sorted(await _files(link), key=lambda file: (file.name, file.modified))
+                except NodeUnreachable:
+                    silent.append(name)
+                    continue
+                if follow:
+                    for file in {file.name: file for file in files}.values():
+                        group.create_task(one(link, name, file))
+                else:
+                    for file in files:
+                        await one(link, name, file)
     finally:
         await into.put(None)
+    if silent:
+        raise NodeUnreachable(
+            f"no logs of {', '.join(silent)}: {'it does' if len(silent) == 1 else 'they do'} not answer",
+            hint=f"see `cloudclusters status {record.handle} --refresh`",
+        )
 
 
 def _kept(place: Path, names: list[str], tail: int | None) -> list[Piece]:

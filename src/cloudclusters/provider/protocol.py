@@ -135,3 +135,5 @@ class Plugin:
     """The SDK's top-level modules; the provider is installed when all can be found."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The keys of its configuration section, each with its meaning."""
+    hidden: bool = False
+    """For tests: found by name, but not shown to users."""

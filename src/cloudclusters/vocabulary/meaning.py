@@ -135,7 +135,7 @@ def together(
         raise _wrong(feature, "that excludes everything")
     if made.newer_than and not names.is_ordered(made.newer_than):
         kin = names.parents(made.newer_than)[:1] or (made.newer_than,)
-        members = names.members(kin[0])[-3:]
+        members = names.members(kin[0])[-3:] or (made.newer_than,)
         raise _wrong(
             feature,
             f"no order of generations is known for {made.newer_than!r}",

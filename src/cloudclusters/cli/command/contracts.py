@@ -58,7 +58,10 @@ def resolve(words: Sequence[str], strict: bool, as_json: bool) -> None:
         return
     show(str(resolution))
     handle = resolution.contract
-    say(f"`cloudclusters deploy {handle}` deploys it; `cloudclusters explain {handle}` says why")
+    if any(choice.deployable for choice in resolution.roles[0].choices):
+        say(f"`cloudclusters deploy {handle}` deploys it; `cloudclusters explain {handle}` says why")
+    else:
+        say(f"no provider of it is installed here; `cloudclusters explain {handle}` says why it is so ranked")
 
 
 @click.command(cls=Command)

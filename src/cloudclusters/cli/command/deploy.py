@@ -52,6 +52,7 @@ def deploy(words: Sequence[str], as_json: bool, **options: object) -> int:
     if options["dry_run"]:
         show_json(plan_row(plan)) if as_json else show(plan_text(plan))
         return 0
+    contracts.check_cluster_type(plan)
     if not as_json and options["tell"] is None:
         click.echo(plan_text(plan), err=True)
     if not agreed(f"Deploy {in_short(plan)} for {price_of(plan)}?", yes=bool(options["yes"])):
@@ -74,6 +75,7 @@ def _make(plan: Plan, options: dict[str, object]) -> ClusterRecord:
     tell, timeout = options["tell"], options["timeout"]
     if isinstance(tell, int):
         session().listeners.append(Teller(tell))
+    session().computes = False
     with progress.shown(f"deploying {in_short(plan)}"):
         cluster = contracts.deploy(
             plan,

@@ -19,6 +19,7 @@ def open_fake(site: Site) -> Provider:
 
 
 PLUGIN = Plugin(
+    hidden=True,
     name="fake",
     title="a cloud that is not there, for tests",
     traits=TRAITS,
