@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
+import threading
 from collections.abc import Coroutine
 from typing import Literal, TypeVar
 
@@ -12,6 +14,7 @@ from cloudclusters.api.leaving import remember
 from cloudclusters.api.session import Session
 from cloudclusters.base.loop import Interrupted, core_loop
 from cloudclusters.contract.document import Plan
+from cloudclusters.engine.registry import engine
 from cloudclusters.errors import InvalidContract, WaitTimeout
 from cloudclusters.lifecycle.deploy import deploy as verb
 from cloudclusters.lifecycle.terminate import terminate
@@ -30,7 +33,8 @@ def deploy_plan(
     check_wait(wait, timeout)
     if wait == "all":
         try:
-            record = core_loop().run(within(verb(of.context, plan, name=name, keep=keep), timeout))
+            work = verb(of.context, plan, name=name, keep=keep, reached=functools.partial(_import_meanwhile, of))
+            record = core_loop().run(within(work, timeout))
         except Interrupted as interrupted:
             if isinstance(interrupted.result, ClusterRecord):
                 # The signal came when all was done: what was meant is still that nothing stays.
@@ -39,6 +43,12 @@ def deploy_plan(
         remember(of, record.handle)
         return kept(of, record.handle)
     return core_loop().run(begin(of, plan, name=name, wait=wait, timeout=timeout, keep=keep))
+
+
+def _import_meanwhile(of: Session, milestone: str, record: ClusterRecord) -> None:
+    """Import the engine's client while the nodes start: this process only waits, and the first use comes sooner."""
+    if milestone == "starting" and of.computes:
+        threading.Thread(target=engine(record.plan.engine).import_client).start()
 
 
 def check_wait(wait: object, timeout: object) -> None:

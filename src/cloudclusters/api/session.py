@@ -39,6 +39,8 @@ class Session:
         """Handles of the clusters that this program deployed."""
         self.pending: dict[str, Future[ClusterRecord]] = {}
         """Deploys that go on in the background, by handle."""
+        self.computes = True
+        """Whether this program will compute on what it deploys."""
         self._providers: dict[str, Provider] = {}
 
     @functools.cached_property

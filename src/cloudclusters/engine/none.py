@@ -27,6 +27,9 @@ class NoEngine:
         """A program is started as it is."""
         return tuple(argv)
 
+    def import_client(self) -> None:
+        """Nothing to import."""
+
     def client(self, forwards: Mapping[str, str], keys: Mapping[str, str]) -> object:  # noqa: ARG002
         """Refused: there is nothing to connect to."""
         raise NotSupported("a cluster with the engine 'none' has no scheduler", hint="deploy with `engine='dask'`")

@@ -113,6 +113,10 @@ class Engine(Protocol):
         """How a program is started on this engine."""
         ...
 
+    def import_client(self) -> None:
+        """Import what `client` needs, which may take a while; `client` does so too when nobody did before."""
+        ...
+
     def client(self, forwards: Mapping[str, str], keys: Mapping[str, str]) -> object:
         """Connect to the entry: `forwards` maps a forward's name to `host:port` on this machine, `keys`
         a secret's name to its path. Blocks; for `dask` a `distributed.Client`.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from cloudclusters.base.gather import gather
-from cloudclusters.engine.protocol import Engine, Kind, Member
+from cloudclusters.engine.protocol import Kind, Member
 from cloudclusters.engine.registry import engine as find_engine
 from cloudclusters.environment.protocol import Facts, Ready, Step
 from cloudclusters.environment.registry import environment as find_environment
@@ -69,7 +69,7 @@ async def start_nodes(
 
     May be repeated: what runs as asked is left alone. Raises `NodeError`, or a group of them.
     """
-    secrets = await ctx.door(_secrets, ctx, record, find_engine(record.plan.engine))
+    secrets = await ctx.door(read_secrets, ctx, record)
     wanted = [node for node in record.nodes if names is None or node.name in names]
 
     async def one(node: NodeRecord) -> None:
@@ -88,7 +88,9 @@ async def start_all(ctx: Context, record: ClusterRecord) -> ClusterRecord:
     return record
 
 
-def _secrets(ctx: Context, record: ClusterRecord, engine: Engine) -> Mapping[str, bytes]:
+def read_secrets(ctx: Context, record: ClusterRecord) -> Mapping[str, bytes]:
+    """The secrets of the cluster, made when there are none yet. Blocks."""
+    engine = find_engine(record.plan.engine)
     place = keys.folder(ctx.home, record.handle)
     if not all((place / name).is_file() for name in engine.secrets):
         keys.write(ctx.home, record.handle, engine.make_secrets())

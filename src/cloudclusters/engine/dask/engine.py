@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -59,6 +60,10 @@ class DaskEngine:
     def command(self, argv: Sequence[str], members: Sequence[Member]) -> Sequence[str]:  # noqa: ARG002
         """A program is started as it is, on member 0."""
         return tuple(argv)
+
+    def import_client(self) -> None:
+        """Import distributed."""
+        importlib.import_module("distributed")
 
     def client(self, forwards: Mapping[str, str], keys: Mapping[str, str]) -> object:
         """A connected `distributed.Client`, the one that `dask.compute` uses from now on; see `connect`."""
