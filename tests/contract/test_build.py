@@ -195,8 +195,15 @@ def test_a_contract_table_stands_beside_configuration() -> None:
         InvalidContract, match=r"^cloudclusters\.toml:6: manager\.node_vcpus_count: a PeerWorkers cluster"
     ):
         from_toml(text, "cloudclusters.toml", handle=HANDLE)
-    contract = from_toml(text.replace("node_count", 'cluster_type = "ManagerWorkers"\nnode_count'), "c", handle=HANDLE)
+    text = text.replace("node_count", 'cluster_type = "ManagerWorkers"\nnode_count')
+    contract = from_toml(text, "cloudclusters.toml", handle=HANDLE)
     assert contract.roles["worker"] == {"node_vcpus_count": Range(8, None)}
+
+
+def test_configuration_in_another_file_is_refused() -> None:
+    """Read from nowhere else, it would be ignored in silence."""
+    with pytest.raises(InvalidContract, match=r"c\.toml:3: a contract's file holds \[contract\] alone"):
+        from_toml('[contract]\nnode_count = 2\n[ec2]\nregion = "eu-west-1"\n', "c.toml", handle="x")
 
 
 @pytest.mark.parametrize(
@@ -208,12 +215,6 @@ def test_a_contract_table_stands_beside_configuration() -> None:
         ("[worker]\n\nnode_memory_size = 'x'", "f.toml:3: worker.node_memory_size"),
     ],
 )
-def test_configuration_in_another_file_is_refused() -> None:
-    """Read from nowhere else, it would be ignored in silence."""
-    with pytest.raises(InvalidContract, match=r"c\.toml:3: a contract's file holds \[contract\] alone"):
-        from_toml('[contract]\nnode_count = 2\n[ec2]\nregion = "eu-west-1"\n', "c.toml", handle="x")
-
-
 def test_a_mistake_in_a_file_names_file_line_and_key(text: str, said: str) -> None:
     """Where it is, and what is wrong with it."""
     with pytest.raises(InvalidContract) as caught:
