@@ -8,15 +8,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-import cloudclusters.agent
+from cloudclusters.agent import command
 
-AGENT = Path(cloudclusters.agent.__file__).with_name("agent.py")
 Message = dict[str, object]
 
 
@@ -96,18 +94,18 @@ class Talk:
 
 
 class RealAgent:
-    """An agent of its own folder."""
+    """An agent of its own folder, started by these words or as a local node's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, words: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._words = words or command()
         self.instance = f"i-{folder.name}-{os.getpid()}"
         self._talks: list[Talk] = []
         self.start()
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        argv = [sys.executable, "-I", "-S", str(AGENT)]
-        argv += ["--directory", str(self.folder), "--node", "node0", "--instance", self.instance]
+        argv = [*self._words, "--directory", str(self.folder), "--node", "node0", "--instance", self.instance]
         with (self.folder / "agent.log").open("ab") as log:
             self.process = subprocess.Popen(argv, start_new_session=True, stdin=subprocess.DEVNULL, stderr=log)
         while not self._is_up():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,10 +130,18 @@ def test_stop_kills_what_does_not_listen(agent: RealAgent, shell: Shell) -> None
     """After the grace, and answers when it is gone."""
     agent.talk().call("start", processes=[shell("trap '' TERM; " + SAY_READY + "while :; do sleep 1; done")])
     agent.until("p", lambda p: p["state"] == "ready")
-    began = time.monotonic()
     agent.talk().call("stop", names=["p"], grace=0.2)
-    assert 0.2 <= time.monotonic() - began < 2
     assert marked(agent.instance) == []
+    assert agent.talk().call("list")["processes"][0]["exit"]["signal"] == "SIGKILL"
+
+
+def test_stop_lets_a_process_end_by_itself(agent: RealAgent, shell: Shell) -> None:
+    """It is asked first, and the answer does not wait for the grace to pass."""
+    agent.talk().call("start", processes=[shell("trap 'exit 7' TERM; " + SAY_READY + "while :; do sleep 1; done")])
+    agent.until("p", lambda p: p["state"] == "ready")
+    agent.talk().call("stop", names=["p"], grace=3600)
+    said = agent.talk().call("list")["processes"][0]["exit"]
+    assert said == {"code": 7, "signal": None, "reason": "stopped", "text": ""}
 
 
 def test_stop_of_unknown_names_is_done_already(agent: RealAgent) -> None:

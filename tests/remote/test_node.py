@@ -51,15 +51,24 @@ def test_node_tells_what_it_is(endpoint: SocketEndpoint) -> None:
     with_node(endpoint, test)
 
 
-def test_many_calls_share_a_connection(endpoint: SocketEndpoint) -> None:
+def test_many_calls_share_a_connection(play: Play) -> None:
     """Each gets its own answer, in whatever order they come."""
 
-    async def test(node: Node) -> None:
-        scripts = [f"sleep 0.0{9 - n}; exit {n}" for n in range(8)]
-        answers = await asyncio.gather(*(node.call("run", argv=["sh", "-c", script]) for script in scripts))
-        assert [answer["code"] for answer in answers] == list(range(8))
+    async def backwards(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(_hello())
+        asked = [json.loads(await reader.readline()) for _ in range(8)]
+        for said in reversed(asked):
+            writer.write(json.dumps({"id": said["id"], "ok": {"code": said["code"]}}).encode() + b"\n")
+        await reader.read()
+        writer.close()
 
-    with_node(endpoint, test)
+    async def main() -> None:
+        async with play(backwards) as there, met(there) as node:
+            answers = await asyncio.gather(*(node.call("run", code=n) for n in range(8)))
+            assert [answer["code"] for answer in answers] == list(range(8))
+
+    asyncio.run(main())
 
 
 def test_refusal_is_an_error(endpoint: SocketEndpoint) -> None:
