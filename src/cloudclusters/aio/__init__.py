@@ -154,7 +154,7 @@ async def sweep(
 ) -> list[Finding]:
     """As `cloudclusters.sweep`."""
     of = session()
-    names = list(providers) if providers is not None else of.known_providers()
+    names = verbs.provider_names(providers, of)
     return await core_loop().bridge(_sweep.sweep(of.context, names, everyone=everyone, delete=delete))
 
 

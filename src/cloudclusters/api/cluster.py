@@ -233,9 +233,12 @@ class Cluster:
 
     def retire_beyond(self, n: int) -> None:
         """Move work and results away from the nodes that `scale(n)` lets go of; waits until they are moved."""
+        from cloudclusters.lifecycle.scale import check_count
+
+        check_count(n)
         workers = [worker for worker in self._living() if worker.kind is Kind.WORKER]
         present = list(dict.fromkeys(worker.node for worker in workers))
-        leaving = set(present[n:]) if n > 0 else set()
+        leaving = set(present[n:])
         names = [worker.full_name for worker in workers if worker.node in leaving]
         if names and self.record.layout.forwards:
             self.get_client().retire_workers(names=names, close_workers=False)

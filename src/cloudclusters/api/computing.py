@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
@@ -41,7 +42,7 @@ def pmap(
     >>> cc.pmap(len, ["a", "bb"], pids=cc.nodes(cluster))  # doctest: +SKIP
     [1, 2]
     """
-    wanted = None if pids is None else list(pids)
+    wanted = None if pids is None else pids_of(pids)
     return compute.pmap(
         function,
         *iterables,
@@ -65,7 +66,7 @@ def everywhere(code: Callable[P, object] | str, where: Where, *arguments: object
     if isinstance(where, Cluster | str):
         of = session()
         return compute.everywhere(code, *arguments, clusters=[kept(of, handle_of(where, of))])
-    wanted = [where] if isinstance(where, int) else list(where)
+    wanted = pids_of([where] if isinstance(where, int) else where)
     return compute.everywhere(code, *arguments, clusters=_clusters(wanted), pids=wanted)
 
 
@@ -78,7 +79,18 @@ def fetchfrom(pid: int, what: Callable[P, object] | str, *arguments: object) -> 
     >>> cc.fetchfrom(2, "scale")  # doctest: +SKIP
     3.141592653589793
     """
-    return compute.fetchfrom(pid, what, *arguments, clusters=_clusters([pid]))
+    return compute.fetchfrom(pid, what, *arguments, clusters=_clusters(pids_of([pid])))
+
+
+def pids_of(given: object) -> list[int]:
+    """Pids that somebody gave, as numbers; raises `InvalidContract` for anything else."""
+    if isinstance(given, str | bytes | Cluster) or not isinstance(given, Iterable):
+        raise InvalidContract(f"pids is a list of numbers, not {given!r}", hint="give pids=nodes(cluster)")
+    pids = list(given)
+    for pid in pids:
+        if isinstance(pid, bool) or not hasattr(pid, "__index__"):
+            raise InvalidContract(f"{pid!r} is not a pid, which is a number", hint="give pids=nodes(cluster)")
+    return [operator.index(pid) for pid in pids]
 
 
 def _clusters(pids: list[int] | None) -> list[Cluster]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudclusters.api.session import session
+from cloudclusters.base.near import near
+from cloudclusters.errors import UnknownName
 from cloudclusters.vocabulary import FEATURES, Feature, format_constraint
 
 if TYPE_CHECKING:
@@ -73,7 +75,14 @@ def providers() -> list[ProviderState]:
 def config(section: str = "") -> Mapping[str, str] | list[Row]:
     """The configuration of a provider as text by key; without a section, every value with its origin.
 
-    Files are read once per program. Raises `InvalidSetting` with file, line and key.
+    Files are read once per program. Raises `InvalidSetting` with file, line and key, `UnknownName`.
     """
     settings = session().settings
-    return settings.section(section) if section else settings.explain()
+    if section == "":
+        return settings.explain()
+    if section not in settings.sections:
+        raise UnknownName(
+            f"the configuration has no section {section!r}{near(str(section), settings.sections)}",
+            hint=f"its sections: {', '.join(settings.sections)}",
+        )
+    return settings.section(section)

@@ -10,6 +10,7 @@ from cloudclusters.api.session import Session, session
 from cloudclusters.api.targets import Target, handle_of, handles_of
 from cloudclusters.base.gather import gather
 from cloudclusters.base.loop import core_loop
+from cloudclusters.errors import InvalidContract
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.store.record import ClusterRecord
 
@@ -162,6 +163,14 @@ def clusters(*, since: float | None = None, cluster_type: str | None = None, ter
     """
     from cloudclusters.contract.document import ClusterType
 
+    if since is not None and (isinstance(since, bool) or not isinstance(since, int | float)):
+        raise InvalidContract(
+            f"since={since!r} is not a number of seconds", hint="write for instance time.time() - 3600"
+        )
+    if cluster_type is not None and cluster_type not in list(ClusterType):
+        raise InvalidContract(
+            f"cluster_type={cluster_type!r} is unknown", hint=f"the types are {', '.join(ClusterType)}"
+        )
     of = session()
     for handle in of.store.left_open():
         status(handle, refresh=True)
@@ -198,5 +207,18 @@ def sweep(*, delete: bool = False, everyone: bool = False, providers: Iterable[s
     from cloudclusters.lifecycle.sweep import sweep as verb
 
     of = session()
-    names = list(providers) if providers is not None else of.known_providers()
+    names = provider_names(providers, of)
     return core_loop().run(verb(of.context, names, everyone=everyone, delete=delete))
+
+
+def provider_names(providers: Iterable[str] | None, of: Session) -> list[str]:
+    """The providers to look at; raises `InvalidContract` for what is no list of names."""
+    if providers is None:
+        return of.known_providers()
+    if isinstance(providers, str) or not isinstance(providers, Iterable):
+        raise InvalidContract(f"providers={providers!r} is not a list of names", hint='write providers=["local"]')
+    names = list(providers)
+    for name in names:
+        if not isinstance(name, str):
+            raise InvalidContract(f"{name!r} is not the name of a provider", hint='write providers=["local"]')
+    return names

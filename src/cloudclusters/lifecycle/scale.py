@@ -25,6 +25,7 @@ async def scale(ctx: Context, cluster: str, count: int) -> ClusterRecord:
     been moved before. Waits until it is so. When growing fails the cluster keeps the size it had. Raises
     `NoCapacity`, `NotSupported`, `IllegalState`, `InvalidContract`.
     """
+    check_count(count)
     record = await ctx.door(ctx.store.record, cluster)
     check_allowed(record, "scale")
     _check_size(ctx, record, count)
@@ -37,11 +38,17 @@ async def scale(ctx: Context, cluster: str, count: int) -> ClusterRecord:
     return verb.record
 
 
-def _check_size(ctx: Context, record: ClusterRecord, count: int) -> None:
+def check_count(count: object) -> None:
+    """Raise `InvalidContract` for what no cluster can have as its number of compute nodes."""
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise InvalidContract(f"the size {count!r} is not a whole number of nodes", hint="write for instance scale(8)")
     if count < 1:
         raise InvalidContract(
             f"a cluster has at least one compute node, not {count}", hint="to let go of all of it use terminate"
         )
+
+
+def _check_size(ctx: Context, record: ClusterRecord, count: int) -> None:
     traits = ctx.provider(record.holding.provider).traits
     if not traits.elastic:
         raise NotSupported(f"{record.holding.provider} cannot change the size of a running cluster")

@@ -146,10 +146,10 @@ def _rows(
     )
 
 
-def _check_name(connection: sqlite3.Connection, name: str) -> None:
-    if not name:
+def _check_name(connection: sqlite3.Connection, name: object) -> None:
+    if name == "":
         return
-    if not _NAME.match(name) or is_handle(name):
+    if not isinstance(name, str) or not _NAME.match(name) or is_handle(name):
         raise InvalidContract(
             f"a cluster cannot be called {name!r}",
             hint="a name has letters, digits, '.', '_' and '-', at most 63, and does not look like a handle",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import queue
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, ParamSpec, TypeVar, cast
 
@@ -72,6 +72,8 @@ class _Chunk:
 
     lane: Lane
     items: list[Item]
+    workers: frozenset[str]
+    """The addresses that it was sent to; the scheduler gives it to no other."""
 
 
 class _Map:
@@ -142,12 +144,12 @@ class _Map:
         if not items:
             return
         ticket = next(self._tickets)
-        self._flying[ticket] = _Chunk(lane, items)
+        chunk = self._flying[ticket] = _Chunk(lane, items, frozenset(lane.workers))
         data = travel.pack_items([item.arguments for item in items], of=self._name, first=items[0].index)
         size.learn_bytes(len(items), len(data))
         key = f"{self._name}-{self._key}-{ticket}"
         lane.submit(
-            ticket, key, shipped("run_chunk"), self._key, self._function(lane), data, self._box, workers=lane.workers
+            ticket, key, shipped("run_chunk"), self._key, self._function(lane), data, self._box, workers=chunk.workers
         )
 
     def _function(self, lane: Lane) -> object:
@@ -182,13 +184,24 @@ class _Map:
     def _see(self, lane: Lane, seen: Seen) -> None:
         lane.see(seen.workers)
         if lane.is_lost:
-            mine = {ticket: chunk for ticket, chunk in self._flying.items() if chunk.lane is lane}
-            lane.drop(mine)
-            for ticket, chunk in mine.items():
-                del self._flying[ticket]
+            for chunk in self._recall(lane):
                 self._book.put_back(chunk.items)
+        else:
+            # Workers that joined later are not among those that these were sent to: they would wait for ever.
+            for chunk in self._recall(lane, unless=seen.workers):
+                self._repeat(chunk)
         if all(each.is_lost for each in self._lanes):
             raise lost(f"{self._name} stopped after {self._book.done} items", self._team)
+
+    def _recall(self, lane: Lane, *, unless: Collection[str] = ()) -> list[_Chunk]:
+        """Take back what is on its way to a lane, but for chunks that one of these workers may still compute."""
+        stuck = {
+            ticket: chunk
+            for ticket, chunk in self._flying.items()
+            if chunk.lane is lane and chunk.workers.isdisjoint(unless)
+        }
+        lane.drop(stuck)
+        return [self._flying.pop(ticket) for ticket in stuck]
 
     def _enter(self, chunk: _Chunk, value: object) -> None:
         outcomes, seconds, worker = cast("tuple[list[tuple[bool, bytes]], float, str]", value)
@@ -218,7 +231,11 @@ class _Map:
                 f"while {self._name!r} and its items were unpacked on a worker: is every module installed there?"
             )
             raise error
-        if len(chunk.items) > 1:
+        self._repeat(chunk, blamed=True)
+
+    def _repeat(self, chunk: _Chunk, *, blamed: bool = False) -> None:
+        """Hand out what a chunk's workers died with, one by one; an item that goes on killing is to blame."""
+        if len(chunk.items) > 1 or not (blamed or chunk.items[0].losses >= MOST_LOSSES):
             self._book.put_back(Item(item.index, item.arguments, item.losses + 1) for item in chunk.items)
             return
         (item,) = chunk.items
