@@ -267,11 +267,12 @@ def test_folder_that_resists_is_deleted(local: LocalProvider, holding: Holding, 
 def test_damaged_node_is_named_and_nothing_is_forgotten(
     local: LocalProvider, holding: Holding, settle: Settle, home: Path
 ) -> None:
-    """Only the user can know what to do with it."""
+    """When both writings of it are damaged, only the user can know what to do with it."""
     node = running(local, holding, settle)[0]
     path = folder(home, node) / "node.json"
     good = path.read_bytes()
     path.write_bytes(b"{}")
+    path.with_name("made.json").write_bytes(b"{}")
     for look in (local.find, lambda: local.describe(holding)):
         with pytest.raises(ProviderError, match=str(path)):
             look()

@@ -6,6 +6,7 @@ import contextlib
 import enum
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -21,6 +22,10 @@ from cloudclusters.provider.local.system import Identity, is_alive, is_locked
 
 REMEMBERED = 7 * 86400.0
 """Seconds that a node which was let go of is remembered: no driver sleeps longer in the middle of a launch."""
+
+_ID = re.compile("i-[0-9a-f]{14}")
+_MADE = "made.json"
+"""The first `node.json` of a node, which is never written again: one damaged node must not stop all others."""
 
 
 class Desired(enum.StrEnum):
@@ -83,20 +88,26 @@ class Folders:
     def all(self) -> list[NodeFile]:
         """Every node, in the order of clusters and slots; raises `ProviderError` for one that cannot be read."""
         try:
-            names = [entry.name for entry in os.scandir(self.nodes) if not entry.name.startswith(".")]
+            # What is not called as a node was put there by somebody else, and is none of ours.
+            names = [entry.name for entry in os.scandir(self.nodes) if _ID.fullmatch(entry.name)]
         except FileNotFoundError:
             return []
         found = [node for node in map(self.read, names) if node is not None]
         return sorted(found, key=lambda n: (n.holding.cluster, n.slot.role, n.slot.index, n.created))
 
     def read(self, node: str) -> NodeFile | None:
-        """One node by its id, or None."""
+        """One node by its id, or None; when what was written last is damaged, as it was made.
+
+        Then it is told by what lives whether it runs, and it can be let go of like any other.
+        """
         path = self.nodes / node / "node.json"
         try:
             return msgspec.json.decode(path.read_bytes(), type=NodeFile)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except msgspec.DecodeError as exc:
+            with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+                return msgspec.json.decode(path.with_name(_MADE).read_bytes(), type=NodeFile)
             raise ProviderError(
                 f"{path} cannot be read: {exc}",
                 hint="it was damaged, or written by a newer release; only you can know if its folder may be deleted",
@@ -106,8 +117,9 @@ class Folders:
         """Make the folder of a new node, whole or not at all."""
         fresh = self.nodes / f".{node.id}"
         fresh.mkdir(mode=0o700)
-        (fresh / "node.json").write_bytes(msgspec.json.encode(node))
-        (fresh / "node.json").chmod(0o600)
+        for name in (_MADE, "node.json"):
+            (fresh / name).write_bytes(msgspec.json.encode(node))
+            (fresh / name).chmod(0o600)
         fresh.rename(self.nodes / node.id)
 
     def write(self, node: NodeFile) -> NodeFile:
