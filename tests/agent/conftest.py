@@ -107,7 +107,7 @@ class RealAgent:
         """Start it, and return when it answers."""
         argv = [*self._words, "--directory", str(self.folder), "--node", "node0", "--instance", self.instance]
         with (self.folder / "agent.log").open("ab") as log:
-            self.process = subprocess.Popen(argv, start_new_session=True, stdin=subprocess.DEVNULL, stderr=log)
+            self.process = subprocess.Popen(argv, start_new_session=True, cwd="/", stdin=subprocess.DEVNULL, stderr=log)
         while not self._is_up():
             assert self.process.poll() is None, (self.folder / "agent.log").read_text()
             os.sched_yield()

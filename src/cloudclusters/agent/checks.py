@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .wire import Message
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}\Z")
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 class Refused(Exception):
@@ -67,10 +65,15 @@ def an_env(message: Message) -> dict[str, str]:
     return {name: str(value) for name, value in env.items()}
 
 
+def is_name(text: str) -> bool:
+    """Whether this may name a process or a life: it becomes part of the names of files."""
+    return 0 < len(text) <= 64 and text[0] != "-" and _LETTERS.issuperset(text)
+
+
 def a_name(message: Message) -> str:
     """The name of a process."""
     name = a_text(message, "name")
-    if not NAME.match(name):
+    if not is_name(name):
         raise Refused("bad-request", f"a process name is letters, digits, _ and -, at most 64; not {name!r:.80}")
     return name
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from .checks import Refused
@@ -36,5 +35,7 @@ def write_file(path: str, data: bytes, mode: int) -> None:
 
 def remove(path: str) -> None:
     """Remove a file that may be gone already."""
-    with contextlib.suppress(FileNotFoundError):
+    try:
         os.unlink(path)
+    except FileNotFoundError:
+        return

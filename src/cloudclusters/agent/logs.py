@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 from .files import remove
@@ -44,9 +43,11 @@ class Logs:
         for entry in list(os.scandir(self.folder)):
             name, _, life = entry.name[: -len(".log")].partition(".")
             if entry.name.endswith(".log") and life:
-                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                try:
                     facts = entry.stat()
-                    found.append((facts.st_mtime, name, life, facts.st_size))
+                except FileNotFoundError:  # deleted meanwhile
+                    continue
+                found.append((facts.st_mtime, name, life, facts.st_size))
         return [{"name": n, "life": i, "bytes": size, "modified": at} for at, n, i, size in sorted(found)]
 
     def latest(self, name: str) -> str:

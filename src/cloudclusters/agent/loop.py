@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import selectors
 import time
 
@@ -44,19 +43,20 @@ class Loop:
         """Call `act()` after so many seconds."""
         timer = Timer(act)
         self._count += 1
-        heapq.heappush(self._timers, (time.monotonic() + seconds, self._count, timer))
+        self._timers.append((time.monotonic() + seconds, self._count, timer))
+        self._timers.sort()  # they are few, and in order but for this one
         return timer
 
     def turn(self) -> None:
         """Wait for the next event and deal with all that are due."""
         while self._timers and self._timers[0][2].act is None:
-            heapq.heappop(self._timers)
+            self._timers.pop(0)
         timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
         for key, events in self._selector.select(timeout):
             if self._selector.get_map().get(key.fd) is key:  # not unwatched by an earlier one of this turn
                 key.data(events)
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            act = heapq.heappop(self._timers)[2].act
+            act = self._timers.pop(0)[2].act
             if act is not None:
                 act()

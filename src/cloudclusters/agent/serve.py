@@ -7,7 +7,7 @@ import os
 import selectors
 import signal
 import socket
-import struct
+import sys
 import time
 
 from .checks import Refused, an_object
@@ -119,8 +119,8 @@ def _is_one_of_us(sock: socket.socket) -> bool:
     """Whether it is the same user, or root, who asks."""
     if not hasattr(socket, "SO_PEERCRED"):
         return True
-    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", credentials)[1] in (os.getuid(), 0)
+    credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # three C ints: pid, uid, gid
+    return int.from_bytes(credentials[4:8], sys.byteorder) in (os.getuid(), 0)
 
 
 def _parsed(line: bytes) -> Message:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
 
 def complain(text: str) -> None:
     """Print for whoever looks for the cause of trouble; a full disk or a closed pipe must not be trouble itself."""
-    with contextlib.suppress(OSError):
+    try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
+    except OSError:
+        return
 
 
 def read_file(path: str) -> str:
@@ -37,8 +38,10 @@ def send_signal(pid: int, number: int, group: bool = False) -> None:
     """Signal a process or its group; one that is gone is no news."""
     if pid <= 1:
         raise ValueError("never everybody")
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    try:
         (os.killpg if group else os.kill)(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
 
 
 def new_life() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 
-from .checks import NAME, Refused, a_name, a_number, a_text
+from .checks import Refused, a_name, a_number, a_text, is_name
 from .logs import tail_offset
 from .wire import CHUNK, Stream
 
@@ -26,7 +26,7 @@ class Tail(Stream):
         self._node, self._to, self._number = node, to, number
         self._name = a_name(message)
         self._only = a_text(message, "life", "") if message.get("life") else ""
-        if self._only and not NAME.match(self._only):
+        if self._only and not is_name(self._only):
             raise Refused("bad-request", f"no life is named {self._only!r:.60}")
         self._follow = bool(message.get("follow"))
         self._life, self._fd, self._position = "", -1, 0
