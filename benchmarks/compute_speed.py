@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 WORKERS = 4
-STARTS, RUNS = 3, 3
+STARTS, RUNS = 3, 4
 TASKS, ITEMS = 2_000, 10_000
 BUDGET_START, BUDGET_TASKS, BUDGET_ITEMS = 1.3, 0.8, 10
 
@@ -59,8 +59,8 @@ def measure() -> dict[str, float]:
     for _ in range(STARTS):
         runs["start"].append(_start_ours())
         runs["bare_start"].append(_start_bare())
-    with _ours() as cluster, _local_cluster() as bare:
-        sides = {"ours": cluster.get_client(), "bare": bare}
+    with _ours() as cluster, _local_cluster() as bare, _local_cluster(encrypted=True) as tls:
+        sides = {"ours": cluster.get_client(), "bare": bare, "tls": tls}
         for _ in range(RUNS):
             for name, client in sides.items():
                 runs[f"{name}_rate"].append(TASKS / _time(lambda c=client: _map(c, TASKS)))
@@ -125,11 +125,13 @@ def _start_bare() -> float:
 
 
 @contextmanager
-def _local_cluster() -> Iterator[Client]:
+def _local_cluster(*, encrypted: bool = False) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0") as cluster,
+        LocalCluster(
+            n_workers=WORKERS, threads_per_worker=1, dashboard_address=":0", security=encrypted or None
+        ) as cluster,
         Client(cluster) as client,
     ):
         yield client

@@ -7,17 +7,29 @@ from benchmarks.budget import Row
 
 
 def rows() -> list[Row]:
-    """Our engine on loopback addresses with TLS, against a plain `LocalCluster` of as many processes without it."""
+    """Our engine on loopback addresses with TLS, against a `LocalCluster` of as many processes without and with it."""
     found = compute_speed.measure()
-    return [
+    rates = [
         Row(
             what=f"{compute_speed.TASKS:,} empty tasks by client.map",
             measured=found["ours_rate"],
             unit="tasks/s",
-            against="LocalCluster",
-            baseline=found["bare_rate"],
+            against=against,
+            baseline=found[name],
             least=compute_speed.BUDGET_TASKS,
+        )
+        for against, name in (("LocalCluster, no TLS", "bare_rate"), ("LocalCluster, TLS", "tls_rate"))
+    ]
+    return [
+        Row(
+            what=f"start of the engine's 1 + {compute_speed.WORKERS} processes",
+            measured=found["start"],
+            unit="s",
+            against="bare Dask processes, no TLS",
+            baseline=found["bare_start"],
+            most=compute_speed.BUDGET_START,
         ),
+        *rates,
         Row(
             what="one task and its answer",
             measured=found["ours_answer"],

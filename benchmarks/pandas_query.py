@@ -41,7 +41,7 @@ def main(folder: Path, warm: bool) -> None:
     first = offers[0][list(tables[0].columns).index("instance_type")]
     told: dict[str, object] = {"first": first, "offers": len(offers)}
     if warm:
-        from our_query import median
+        from our_query import median  # type: ignore[import-not-found]  # a script: its folder is on the path
 
         for table, name in zip(tables, ("types", "prices"), strict=True):
             table.to_pickle(folder / f"{name}.pickle")

@@ -39,7 +39,7 @@ def rows() -> list[Row]:
             for what, (_, most) in PROCESSES.items()
         ]
         return timed + [
-            Row(what=f"{', '.join(ABSENT)} imported by {name}", measured=len(there), unit="modules", most=0)
+            Row(what=f"slow modules imported by {name}", measured=len(there), unit="modules", most=0)
             for name, there in (("import", imported("", home)), *((a[0], imported(a, home)) for a in QUICK))
         ]
 
