@@ -10,8 +10,12 @@ from __future__ import annotations
 import os
 import sys
 
-_RUN = "import sys; sys.path.append(sys.argv.pop(1)); from agent.main import main; main(sys.argv[1:])"
-"""Imported, not run as a script: so it is compiled once, not at every start. Nothing beside it hides the library."""
+_RUN = (
+    "import gc, sys; gc.disable(); sys.path.append(sys.argv.pop(1)); "
+    "from agent.main import main; gc.enable(); main(sys.argv[1:])"
+)
+"""Imported, not run as a script: so it is compiled once, not at every start. At the end of the path, so that nothing
+beside it hides the library. Nothing is garbage meanwhile, and not to look for it saves what a few modules cost."""
 _MAIN = "import sys\nfrom agent.main import main\n\nmain(sys.argv[1:])\n"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
