@@ -157,6 +157,10 @@ class StoreError(CloudClustersError):
     """The store cannot be read or written: disk full, file corrupt, a newer version."""
 
 
+class UnreadableRecord(StoreError):
+    """The record of one cluster is damaged, or a newer version wrote it; the others are not concerned."""
+
+
 # Nodes and providers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -158,7 +159,13 @@ class Cluster:
     def _keys(self, record: ClusterRecord) -> dict[str, str]:
         from cloudclusters.engine.registry import engine
 
-        return keys.paths(self._session.home, self.handle, tuple(engine(record.plan.engine).secrets))
+        found = keys.paths(self._session.home, self.handle, tuple(engine(record.plan.engine).secrets))
+        if not all(Path(path).is_file() for path in found.values()):
+            raise NodeError(
+                f"the keys of {self.handle} are no longer in {keys.folder(self._session.home, self.handle)}",
+                hint=f"`cloudclusters restart {self.handle}` makes new ones, with fresh workers",
+            )
+        return found
 
     def get_client(self) -> Client:
         """A plain `distributed.Client` of the cluster's scheduler; the same one until the scheduler is replaced.

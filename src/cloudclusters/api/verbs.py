@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, overload
 
@@ -10,7 +11,7 @@ from cloudclusters.api.session import Session, session
 from cloudclusters.api.targets import Target, handle_of, handles_of
 from cloudclusters.base.gather import gather
 from cloudclusters.base.loop import core_loop
-from cloudclusters.errors import InvalidContract
+from cloudclusters.errors import InvalidContract, NodeError, ProviderError, UnreadableRecord, WaitTimeout
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.store.record import ClusterRecord
 
@@ -159,7 +160,7 @@ def clusters(*, since: float | None = None, cluster_type: str | None = None, ter
     """The clusters of this user's store, the oldest first; terminated ones only if asked for.
 
     `since` is in seconds since the epoch, `cluster_type` such as `"PeerWorkers"`. Makes no provider call, unless a
-    dead process left a verb half-way: then it is finished or undone.
+    dead process left a verb half-way: then it is finished or undone, or a warning says why it could not be.
     """
     from cloudclusters.contract.document import ClusterType
 
@@ -172,10 +173,21 @@ def clusters(*, since: float | None = None, cluster_type: str | None = None, ter
             f"cluster_type={cluster_type!r} is unknown", hint=f"the types are {', '.join(ClusterType)}"
         )
     of = session()
-    for handle in of.store.left_open():
-        status(handle, refresh=True)
+    for failure in mend(of.store.left_open()):
+        warnings.warn(failure, stacklevel=2)
     kind = ClusterType(cluster_type) if cluster_type else None
     return [Cluster(s.handle) for s in of.store.summaries(terminated=terminated, since=since, cluster_type=kind)]
+
+
+def mend(handles: Iterable[str]) -> list[str]:
+    """Look at clusters; what could not be asked is told in sentences, so that one never hides the others."""
+    failures = []
+    for handle in handles:
+        try:
+            status(handle, refresh=True)
+        except (ProviderError, NodeError, WaitTimeout, UnreadableRecord) as exc:
+            failures.append(f"{handle} could not be looked at: {exc.message}")
+    return failures
 
 
 def nodes(cluster: Target) -> list[int]:

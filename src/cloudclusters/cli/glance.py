@@ -33,10 +33,11 @@ def records(*, terminated: bool = False, since: float | None = None, refresh: bo
     if refresh:
         due.update(record.handle for record in store.records() if record.state is not ClusterState.TERMINATED)
     if due:
-        from cloudclusters.api.verbs import status
+        from cloudclusters.api.verbs import mend
+        from cloudclusters.cli.console import warn
 
-        for handle in sorted(due):
-            status(handle, refresh=True)
+        for failure in mend(sorted(due)):
+            warn(failure)
     return store.records(terminated=terminated, since=since)
 
 

@@ -164,8 +164,8 @@ async def _clean_up(ctx: Context, record: ClusterRecord, lease: Lease, reason: s
         await finish(undo(ctx, record.handle, lease, reason=reason))
     except CloudClustersError as exc:
         left = (
-            f"Not everything could be deleted ({exc.message}); the cluster is recorded as terminating: "
-            f"run `cloudclusters terminate {record.handle}`"
+            f"Not everything could be deleted ({exc.message}): the next command goes on with it, or run "
+            f"`cloudclusters terminate {record.handle}`"
         )
         ctx.tell(record.handle, "left behind", left)
         return left

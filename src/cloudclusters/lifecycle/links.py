@@ -55,7 +55,10 @@ async def open_one(ctx: Context, record: ClusterRecord, node: NodeRecord, *, pat
                 attempt, lambda found: found is not None, clock=ctx.clock, timeout=patience, pace=_PACE
             )
     if link is None:
-        raise NodeUnreachable(f"{node.name} of {record.handle} does not answer") from last
+        raise NodeUnreachable(
+            f"{node.name} of {record.handle} does not answer",
+            hint=f"`cloudclusters status {record.handle} --refresh` shows what runs",
+        ) from last
     ctx.links[record.handle, node.name] = link
     return link
 

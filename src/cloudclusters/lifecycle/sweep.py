@@ -6,12 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from cloudclusters.base.cloud import Holding, InstanceState
-from cloudclusters.errors import LeaseHeld, UnknownHandle
+from cloudclusters.errors import LeaseHeld, UnknownHandle, UnreadableRecord
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import delete_machines
 from cloudclusters.lifecycle.reconcile import reconcile
 from cloudclusters.provider.protocol import CanFind
+from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterState
 
 
@@ -31,7 +32,8 @@ async def sweep(
 ) -> list[Finding]:
     """List what these providers hold for us, and with `delete` let go of what nobody claims.
 
-    Finishes what dead processes left, first. Things of other owners are listed, and deleted only with `everyone`.
+    Finishes what dead processes left, first. Things of other owners, and of clusters whose record cannot be read, are
+    listed, and deleted only with `everyone`.
     Waits until what it deletes is gone. Raises `ProviderError`.
     """
     if delete:
@@ -52,6 +54,8 @@ async def _reconcile_unless_held(ctx: Context, handle: str) -> None:
         await reconcile(ctx, handle)
     except LeaseHeld as exc:
         ctx.tell(handle, "busy", exc.message)
+    except UnreadableRecord as exc:
+        ctx.tell(handle, "unreadable", exc.message)
 
 
 async def _judge(ctx: Context, holding: Holding, *, everyone: bool, delete: bool) -> Finding:
@@ -63,7 +67,18 @@ async def _judge(ctx: Context, holding: Holding, *, everyone: bool, delete: bool
     async with held(ctx, holding.cluster, "sweep") as lease:
         await delete_machines(ctx, holding, lease)
         await ctx.act(lease, ctx.provider(holding.provider).release, holding)
+        if everyone:
+            await _bury_unreadable(ctx, lease)
     return Finding(holding=holding, machines=machines, claim="", swept=True)
+
+
+async def _bury_unreadable(ctx: Context, lease: Lease) -> None:
+    try:
+        await ctx.door(ctx.store.record, lease.cluster)
+    except UnreadableRecord:
+        await ctx.door(ctx.store.bury, lease)
+    except UnknownHandle:
+        return
 
 
 async def _claim(ctx: Context, holding: Holding, *, everyone: bool) -> str:
@@ -73,6 +88,8 @@ async def _claim(ctx: Context, holding: Holding, *, everyone: bool) -> str:
         record = await ctx.door(ctx.store.record, holding.cluster)
     except UnknownHandle:
         return ""
+    except UnreadableRecord:
+        return "" if everyone else "its record cannot be read"
     if record.state is ClusterState.TERMINATED:
         return ""
     return f"cluster is {record.state}"

@@ -10,7 +10,7 @@ import msgspec
 
 from cloudclusters.base.handle import is_handle
 from cloudclusters.contract.document import ClusterType
-from cloudclusters.errors import InternalError, InvalidContract, NameTaken
+from cloudclusters.errors import InternalError, InvalidContract, NameTaken, UnreadableRecord
 from cloudclusters.store.record import Change, ClusterRecord, ClusterState, Summary
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
@@ -80,15 +80,31 @@ def get(connection: sqlite3.Connection, handle: str) -> ClusterRecord | None:
     row: tuple[bytes] | None = connection.execute(
         "SELECT document FROM clusters WHERE handle = ?", (handle,)
     ).fetchone()
-    return None if row is None else _decoder().decode(row[0])
+    return None if row is None else _read(handle, row[0])
+
+
+def _read(handle: str, document: bytes) -> ClusterRecord:
+    try:
+        return _decoder().decode(document)
+    except msgspec.MsgspecError as exc:
+        raise UnreadableRecord(
+            f"the record of cluster {handle} in the store cannot be read: {exc}; nothing was deleted",
+            hint="update cloudclusters if a newer version wrote it; if it is damaged, `cloudclusters sweep --all` "
+            "finds its machines by their tags and lets go of them",
+        ) from exc
+
+
+def bury(connection: sqlite3.Connection, handle: str) -> None:
+    """List a cluster as terminated whose record cannot be read; what stands in it stays."""
+    connection.execute("UPDATE clusters SET state = ? WHERE handle = ?", (ClusterState.TERMINATED, handle))
 
 
 def records(
     connection: sqlite3.Connection, *, terminated: bool, since: float | None, cluster_type: ClusterType | None
 ) -> list[ClusterRecord]:
     """Records in the order their clusters were created."""
-    rows = _rows(connection, "document", terminated=terminated, since=since, cluster_type=cluster_type)
-    return [_decoder().decode(row[0]) for row in rows]
+    rows = _rows(connection, "handle, document", terminated=terminated, since=since, cluster_type=cluster_type)
+    return [_read(handle, document) for handle, document in rows]
 
 
 def summaries(

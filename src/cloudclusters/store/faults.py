@@ -14,6 +14,7 @@ from cloudclusters.errors import StoreError
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _REFUSED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH)
+_ROOM = 128 << 10
 
 
 @contextlib.contextmanager
@@ -47,7 +48,7 @@ def _explained(path: Path, exc: sqlite3.Error) -> StoreError:
             hint=f"restore it from a backup, or `mv {path} {path}.damaged` and then `cloudclusters sweep` and "
             "`cloudclusters reconnect`, which find your clusters by their tags",
         )
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
         return StoreError(
             f"the disk is full: the store {path} could not be written, and is as it was before",
             hint="free some space, then repeat the command: it goes on from what was written",
@@ -66,3 +67,13 @@ def _explained(path: Path, exc: sqlite3.Error) -> StoreError:
         f"the store {path} failed: {exc}",
         hint="see that the disk is sound and not full, then repeat the command",
     )
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether not even SQLite's own small files fit; then it tells of no full disk, but of a failed one."""
+    import shutil
+
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:
+        return False

@@ -160,6 +160,11 @@ class Store:
                 raise UnknownHandle(f"no cluster has the handle {record.handle}")
         return written
 
+    def bury(self, lease: Lease) -> None:
+        """List a cluster whose record cannot be read as terminated: nothing of it is left. Raises `LeaseLost`."""
+        with self._leased(lease, lease.cluster) as connection:
+            clusters.bury(connection, lease.cluster)
+
     # Leases
 
     def take_lease(self, cluster: str, verb: str) -> Lease:

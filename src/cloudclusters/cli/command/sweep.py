@@ -24,13 +24,14 @@ _COLUMNS = {
 
 
 @click.command(cls=Command)
-@click.option("--all", "everyone", is_flag=True, help="What others made, too.")
+@click.option("--all", "everyone", is_flag=True, help="What others made, too, and what has an unreadable record.")
 @yes_option
 @json_option
 def sweep(everyone: bool, yes: bool, as_json: bool) -> None:
     """List what is ours at the providers, and delete what nobody claims; asks first.
 
-    Finishes what dead programs left half-way. What other owners made is listed, and deleted only with --all.
+    Finishes what dead programs left half-way. What other owners made is listed, and deleted only with --all;
+    so are machines of a cluster whose record is damaged.
     """
     from cloudclusters.api import verbs
 
