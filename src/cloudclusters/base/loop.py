@@ -21,13 +21,15 @@ T = TypeVar("T")
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, SIGTERM or SIGHUP ended a verb; `signal_number` tells which.
 
-    `result` is what the verb returned when the signal came too late to cancel it, else None.
+    `result` is what the verb returned when the signal came too late to cancel it, else None. `let_go` says that a
+    second signal came before the clean-up had ended: then something may be left, which the next command finds.
     """
 
-    def __init__(self, signal_number: int = signal.SIGINT, *, result: object = None) -> None:
+    def __init__(self, signal_number: int = signal.SIGINT, *, result: object = None, let_go: bool = False) -> None:
         super().__init__(signal.Signals(signal_number).name)
         self.signal_number = signal_number
         self.result = result
+        self.let_go = let_go
 
 
 class CoreLoop:
@@ -114,9 +116,14 @@ class _Job(Generic[T]):
 
     def _begin(self, work: Coroutine[object, object, T]) -> None:
         self._task = self._loop.create_task(work)
-        self._task.add_done_callback(lambda _: self.done.set_result(None))
+        self._task.add_done_callback(self._ended)
         if self._cancelled:
             self._task.cancel()
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        if not task.cancelled():
+            task.exception()  # after a second signal nobody asks for it, and asyncio is not to complain of that
+        self.done.set_result(None)
 
     def cancel(self) -> None:
         """Ask the task to end; `result` still waits for its clean-up."""
@@ -162,7 +169,7 @@ class _Signals:
 
     def _hear(self, number: int, _frame: object) -> None:
         if self.number:
-            raise Interrupted(number)
+            raise Interrupted(number, let_go=True)
         self.number = number
         if self._job is not None:
             self._job.cancel()

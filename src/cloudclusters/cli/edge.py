@@ -75,8 +75,14 @@ def _usage(exc: click.ClickException) -> int:
 
 
 def _interrupted(exc: KeyboardInterrupt) -> int:
-    click.echo("interrupted", err=True)
+    import signal  # makes classes of its numbers, which takes a while
+
     number = getattr(exc, "signal_number", None)
+    click.echo("stopped by Ctrl-C" if number in (None, signal.SIGINT) else f"stopped by {exc}", err=True)
+    if getattr(exc, "let_go", False):
+        click.echo(
+            "the clean-up was not waited for: `cloudclusters clusters` finishes it, and shows what is left", err=True
+        )
     return 128 + int(number) if number else INTERRUPTED
 
 

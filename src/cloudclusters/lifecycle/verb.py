@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ async def running(
 
 async def _ended_early(verb: Running, name: str, exc: BaseException) -> None:
     ctx = verb.ctx
-    reason = exc.message if isinstance(exc, CloudClustersError) else f"{name} was interrupted ({type(exc).__name__})"
+    reason = _why(name, exc)
     state = verb.unharmed or ClusterState.BROKEN
     # The latest record is the store's: the body may have written one that it did not hand back.
     record = await ctx.door(ctx.store.record, verb.record.handle)
@@ -79,3 +80,15 @@ async def _ended_early(verb: Running, name: str, exc: BaseException) -> None:
         await close_steps(ctx, record.handle, verb.lease, f"failed: {reason}")
         await ctx.write(record, verb.lease)
     ctx.tell(record.handle, state.value, reason)
+
+
+def _why(name: str, exc: BaseException) -> str:
+    match exc:
+        case CloudClustersError():
+            return exc.message
+        case BaseExceptionGroup():
+            return "; ".join(_why(name, inner) for inner in exc.exceptions)
+        case asyncio.CancelledError():
+            return f"{name} was stopped on the way"
+        case _:
+            return f"{type(exc).__name__}: {exc}"
