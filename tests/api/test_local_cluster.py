@@ -240,7 +240,8 @@ def test_a_node_whose_agent_is_killed_is_reported_and_the_rest_can_be_terminated
 
     record = local_cluster.record
     assert worker.node in record.reason
-    assert not psutil.pid_exists(worker.os_pid) or psutil.Process(worker.os_pid).status() == psutil.STATUS_ZOMBIE
+    while psutil.pid_exists(worker.os_pid) and psutil.Process(worker.os_pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the worker outlives its agent"
 
 
 def test_wrong_words_get_a_sentence(clean_home: Path) -> None:
