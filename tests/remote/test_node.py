@@ -202,9 +202,9 @@ def test_nobody_there(tmp_path: Path) -> None:
         asyncio.run(connect(SocketEndpoint(path=str(tmp_path / "agent.sock"))))
 
 
-def test_ssh_comes_later() -> None:
+def test_ssh_needs_keys() -> None:
     """And is not mistaken for a node that does not answer."""
-    with pytest.raises(NotSupported, match="first cloud provider"):
+    with pytest.raises(NotSupported, match="no keys were given"):
         asyncio.run(connect(SshEndpoint(host="example")))
 
 

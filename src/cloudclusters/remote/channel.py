@@ -1,4 +1,4 @@
-"""One connection to an agent: JSON lines both ways, many requests at a time."""
+"""One connection to an agent: JSON lines both ways, many requests at a time, over any stream of bytes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -17,6 +18,26 @@ MANY = 64
 FEW = 16
 LONGEST_NAME = 100
 """Bytes that the name of a Unix socket may have, with something to spare."""
+
+
+class Pipe(Protocol):
+    """The writing half of a stream of bytes: a transport of asyncio, or a channel of an SSH connection."""
+
+    def write(self, data: bytes, /) -> None:
+        """Send these bytes, now or later."""
+        ...
+
+    def abort(self) -> None:
+        """End it at once; `connection_lost` follows."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Let nothing more arrive."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Let it arrive again."""
+        ...
 
 
 class _Fault(msgspec.Struct, frozen=True):
@@ -54,19 +75,23 @@ class Channel(asyncio.Protocol):
         self._count = 0
         self._rest = bytearray()
         self._decode = msgspec.json.Decoder(_Line).decode
-        self._transport: asyncio.Transport | None = None
+        self._transport: Pipe | None = None
         self._paused = False
         self._room = asyncio.Event()
         self._room.set()
         self._ended = asyncio.Event()
         self._reason = "the connection was closed"
 
-    # What asyncio calls
+    # What asyncio calls, or whoever carries us
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.attach(transport)
+
+    def attach(self, pipe: Pipe) -> None:
+        """The connection is there, whatever carries it."""
+        self._transport = pipe
 
     def data_received(self, data: bytes) -> None:
         """Take the lines that have arrived whole."""

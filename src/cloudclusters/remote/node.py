@@ -8,46 +8,51 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from cloudclusters.base.cloud import Endpoint, SocketEndpoint, SshEndpoint
 from cloudclusters.errors import NodeError, NodeUnreachable, NotSupported
-from cloudclusters.remote.channel import Channel, open_channel
+from cloudclusters.remote.channel import Channel
+from cloudclusters.remote.way import SocketWay, Way
 
 AGENT = "1"
 """The version of the agent's language that we speak."""
 
 
 async def connect(endpoint: Endpoint, /, *, timeout: float = 10.0) -> Node:
-    """Connect to the agent at an endpoint and hear its hello.
+    """Connect to the agent of a node on this machine and hear its hello.
 
-    Raises `NodeUnreachable` when it has not answered within `timeout` seconds, and `NotSupported` for an
-    endpoint that this release cannot reach.
+    Raises `NodeUnreachable` when it has not answered within `timeout` seconds. A node that answers over SSH
+    needs keys to be entered: see `remote.ssh.Hosts`; here it is `NotSupported`.
     """
     match endpoint:
         case SocketEndpoint():
-            path = endpoint.path
+            way = SocketWay(endpoint.path)
         case SshEndpoint():
             raise NotSupported(
-                f"{endpoint.host} is reached by SSH, which comes with the first cloud provider",
-                hint="use the provider `local` for now",
+                f"{endpoint.host} is reached by SSH, and no keys were given for it",
+                hint="enter it through `cloudclusters.remote.ssh.Hosts`",
             )
     try:
         async with asyncio.timeout(timeout):
-            return await _meet(path)
+            return await meet(way)
     except TimeoutError as exc:
-        raise NodeUnreachable(f"the agent at {path} did not answer within {timeout:g} s") from exc
+        raise NodeUnreachable(f"the agent at {way.where} did not answer within {timeout:g} s") from exc
 
 
-async def _meet(path: str) -> Node:
-    channel = await open_channel(path)
+async def meet(way: Way) -> Node:
+    """Hear the hello of the agent at the end of this way.
+
+    Raises `NodeUnreachable` when none answers, and `NodeError` for one of another version.
+    """
+    channel = await way.open()
     try:
         facts = await (await channel.ask("hello", {})).answer
         if facts.get("agent") != AGENT:
             raise NodeError(
-                f"the agent at {path} has version {facts.get('agent')!r}, not {AGENT!r}",
+                f"the agent at {way.where} has version {facts.get('agent')!r}, not {AGENT!r}",
                 hint="it was started by another release of cloudclusters: terminate the cluster with that one",
             )
     except BaseException:
         await channel.close()
         raise
-    return Node(path, channel, facts)
+    return Node(way, channel, facts)
 
 
 class Node:
@@ -57,10 +62,10 @@ class Node:
     and to stop reading is to end the request.
     """
 
-    def __init__(self, path: str, channel: Channel, facts: Mapping[str, object]) -> None:
+    def __init__(self, way: Way, channel: Channel, facts: Mapping[str, object]) -> None:
         self.facts = facts
         """What the agent said of itself and its node when we met."""
-        self._path = path
+        self._way = way
         self._channel = channel
         self._streams: set[Channel] = set()
         self._closed = False
@@ -84,8 +89,8 @@ class Node:
         The request ends with the iteration: a `run` that nobody reads any more is killed. Raises as `call`.
         """
         if self._closed:
-            raise NodeUnreachable(f"the connection to {self._path} was closed")
-        channel = await open_channel(self._path)
+            raise NodeUnreachable(f"the connection to {self._way.where} was closed")
+        channel = await self._way.open()
         self._streams.add(channel)
         try:
             request = await channel.ask(do, arguments, events=True)
@@ -125,15 +130,16 @@ class Node:
                 elif heard is not None:
                     heard(int(str(event["fd"])), str(event["text"]))
         if not isinstance(code, int):
-            raise NodeError(f"the agent at {self._path} did not say how {argv[0]} ended")
+            raise NodeError(f"the agent at {self._way.where} did not say how {argv[0]} ended")
         return code
 
     async def forward(self, address: str, port: int) -> str:
         """Make a port that the node reaches answer on this machine; returns `host:port`.
 
-        A node behind a socket is on this machine, so its ports are here already.
+        A node behind a socket is on this machine, so its ports are here already. Over SSH the port that is
+        made here outlives this node and a lost connection: it stays the same until its `Hosts` are closed.
         """
-        return f"{address}:{port}"
+        return await self._way.forward(address, port)
 
     async def close(self) -> None:
         """Let go of the connection and of its streams; may be repeated. What runs on the node goes on."""
