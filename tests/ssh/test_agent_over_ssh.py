@@ -37,6 +37,11 @@ async def met(site, directory: Path) -> AsyncIterator[Node]:
             await node.close()
 
 
+def is_there(os_pid: int) -> bool:
+    """Whether there is such a process."""
+    return Path(f"/proc/{os_pid}").exists()
+
+
 def test_agent_is_sent_and_answers(site, directory: Path) -> None:
     """Nothing of ours was there."""
 
@@ -103,7 +108,7 @@ def test_stream_that_is_left_kills_its_command(site, directory: Path) -> None:
             os_pid = int(str((await anext(events))["text"]))
             await events.aclose()
             async with asyncio.timeout(10):
-                while Path(f"/proc/{os_pid}").exists():
+                while is_there(os_pid):
                     await node.call("list")
 
     asyncio.run(main())

@@ -268,6 +268,7 @@ def test_aes_gcm_and_curve25519_are_agreed_on(site) -> None:
     site.play(test)
 
 
+@pytest.mark.slow
 def test_host_inside_is_reached_through_another(start_sshd, access: Access) -> None:
     """Its own key is checked all the same, end to end."""
     outer, inner = start_sshd(), start_sshd(address="127.0.0.2")

@@ -48,6 +48,21 @@ class Hosts:
             await found.move(endpoint, jump=jump)
         return found
 
+    async def admit(self, node: str, endpoint: SshEndpoint, one_time: str, *, key_path: str = "") -> Host:
+        """Enter a fresh machine by its one-time host key (the public line), which is replaced at once.
+
+        Afterwards its final key is pinned and the connection is the kept one. May be repeated; see `replace_host_key`.
+        """
+        from cloudclusters.remote.ssh.replace import KEY, replace_host_key
+
+        host = await self.host(node, endpoint)
+        made = await replace_host_key(
+            host.alias, endpoint, self.opener, one_time, jump=host.jump, key_path=key_path or KEY
+        )
+        await self.drop(node)
+        self._hosts[node] = made
+        return made
+
     async def connect(self, seat: Seat, endpoint: SshEndpoint, bundle: bytes, *, timeout: float = 30.0) -> Node:
         """Connect to a node's agent, which is sent and started where none runs; see `connect_node`.
 

@@ -13,6 +13,12 @@ def program(name: str) -> str:
     return (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
 
 
+@functools.cache
+def shell_program(name: str) -> str:
+    """The text of one of those that are for the shell."""
+    return (Path(__file__).parent / f"{name}.sh").read_text(encoding="utf-8")
+
+
 def command(python: str, name: str, *arguments: str) -> str:
     """A shell command that runs one of them."""
     return shlex.join([python, "-I", "-S", "-c", program(name), *arguments])
