@@ -243,6 +243,7 @@ class Cluster:
         from cloudclusters.lifecycle.scale import check_count
 
         check_count(n)
+        check_allowed(self.record, "scale")
         workers = [worker for worker in self._living() if worker.kind is Kind.WORKER]
         present = list(dict.fromkeys(worker.node for worker in workers))
         leaving = set(present[n:])
