@@ -37,7 +37,7 @@ def test_what_is_no_cluster_is_refused(verb: Callable[[object], object], value: 
 @pytest.mark.parametrize("value", [v for v in WRONG if v not in (-1, 2.5, None)], ids=repr)
 def test_time_of_the_wrong_type_is_refused(value: object) -> None:
     """Only numbers of seconds can be compared with."""
-    if value != value:  # noqa: PLR0124  not a number is a number all the same, and before nothing
+    if value != value:  # not a number is a number all the same, and before nothing
         return
     with pytest.raises(InvalidContract, match="number of seconds"):
         cc.clusters(since=value)  # type: ignore[arg-type]
