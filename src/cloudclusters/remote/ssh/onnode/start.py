@@ -1,5 +1,7 @@
 """Start the agent whose file comes on standard input, unless one answers already; wait until it answers."""
 
+from __future__ import annotations
+
 import os
 import socket
 import sys

@@ -1,0 +1,128 @@
+"""A tree as one stream of bytes, and back: tar, made and read piece by piece."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cloudclusters.remote.ssh.ignore import Entry
+
+PIECE = 256 << 10
+"""Bytes that are sent at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is; what there is in all is 0 where it is not known."""
+
+    files: int = 0
+    bytes: int = 0
+    all_files: int = 0
+    all_bytes: int = 0
+
+
+Told = Callable[[Progress], None]
+
+
+def packed(top: Path, entries: Sequence[Entry], told: Told) -> Iterator[bytes]:
+    """The entries as a tar file, in pieces. A file that changes meanwhile is cut or filled to the size that it had."""
+    files, total = 0, sum(entry.size for entry in entries)
+    sent = 0
+    piece = bytearray()
+    for entry in entries:
+        piece += _header(entry)
+        if stat.S_ISREG(entry.mode):
+            for data in _content(top, entry):
+                piece += data
+                sent += len(data)
+                if len(piece) >= PIECE:
+                    yield bytes(piece)
+                    piece.clear()
+                    told(Progress(files, sent, len(entries), total))
+            piece += bytes(-entry.size % tarfile.BLOCKSIZE)
+        files += 1
+    yield bytes(piece) + bytes(2 * tarfile.BLOCKSIZE)
+    told(Progress(files, sent, len(entries), total))
+
+
+def _header(entry: Entry) -> bytes:
+    item = tarfile.TarInfo(entry.path)
+    item.mode, item.mtime, item.size = stat.S_IMODE(entry.mode), entry.modified, entry.size
+    if entry.is_folder:
+        item.type = tarfile.DIRTYPE
+    elif entry.is_link:
+        item.type, item.linkname = tarfile.SYMTYPE, entry.target
+    return item.tobuf(tarfile.GNU_FORMAT, errors="surrogateescape")
+
+
+def _content(top: Path, entry: Entry) -> Iterator[bytes]:
+    """Exactly as many bytes as were announced."""
+    left = entry.size
+    with open(os.path.join(top, entry.path), "rb", buffering=0) as file:  # noqa: PTH118, PTH123  thousands of files
+        while left:
+            data = file.read(min(left, PIECE))
+            if not data:
+                break
+            left -= len(data)
+            yield data
+    while left:
+        yield bytes(min(left, PIECE))
+        left -= min(left, PIECE)
+
+
+def unpack(stream: IO[bytes], place: Callable[[str], Path], told: Told) -> Progress:
+    """Write what a tar stream holds; `place` says where a name goes.
+
+    Nothing is written outside: names that lead out are refused, and links are made when all files are there.
+    Devices are left out. Raises `tarfile.TarError`, `OSError`.
+    """
+    links: list[tuple[Path, tarfile.TarInfo]] = []
+    folders: list[tuple[Path, tarfile.TarInfo]] = []
+    done = Progress()
+    with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:
+        for item in archive:
+            if item.name.startswith("/") or ".." in item.name.split("/"):
+                raise tarfile.TarError(f"the node sent a file with the name {item.name!r}")
+            path = place(item.name)
+            if item.isdir():
+                path.mkdir(parents=True, exist_ok=True)
+                folders.append((path, item))
+            elif item.issym() or item.islnk():
+                links.append((path, item))
+            elif item.isreg():
+                _write(path, archive, item)
+                done = Progress(done.files + 1, done.bytes + item.size)
+                told(done)
+    for path, item in links:
+        _link(path, item, place)
+    for path, item in reversed(folders):
+        path.chmod(item.mode & 0o777 | 0o700)
+    return Progress(done.files + len(links), done.bytes)
+
+
+def _write(path: Path, archive: tarfile.TarFile, item: tarfile.TarInfo) -> None:
+    content = archive.extractfile(item)
+    assert content is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        while data := content.read(PIECE):
+            file.write(data)
+    path.chmod(item.mode & 0o777)
+    os.utime(path, (item.mtime, item.mtime))
+
+
+def _link(path: Path, item: tarfile.TarInfo, place: Callable[[str], Path]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if item.issym():
+        path.symlink_to(item.linkname)
+    elif item.linkname.startswith("/") or ".." in item.linkname.split("/"):
+        raise tarfile.TarError(f"the node sent a link to {item.linkname!r}")
+    else:
+        path.hardlink_to(place(item.linkname))

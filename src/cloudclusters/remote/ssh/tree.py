@@ -1,0 +1,226 @@
+"""Files to a node and back: always one stream, never a round trip for each file, and nothing needed but tar there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import json
+import os
+import posixpath
+import shlex
+import stat
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cloudclusters.base.door import finish
+from cloudclusters.errors import NodeError, UnknownName
+from cloudclusters.remote.ssh.agent import place
+from cloudclusters.remote.ssh.host import Host
+from cloudclusters.remote.ssh.ignore import Entry, entries, entry_of
+from cloudclusters.remote.ssh.onnode import command
+from cloudclusters.remote.ssh.pack import PIECE, Progress, Told, packed, unpack
+from cloudclusters.remote.ssh.trouble import ConnectionLost
+
+if TYPE_CHECKING:
+    from asyncssh import SSHClientProcess
+
+
+def _nobody(_progress: Progress) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a `sync` did: what it sent, what was there already, and how many it deleted."""
+
+    sent: Progress
+    unchanged: int
+    deleted: int
+
+
+async def put(host: Host, local: Path, remote: str, *, told: Told = _nobody) -> Progress:
+    """Send a file, or what is in a folder, to a path there; what is there already is overwritten, not deleted.
+
+    A file goes to exactly this path, or into it when that is a folder or ends with `/`. Of a folder travels
+    what `entries` lists. A remote path that is not absolute lies in the login directory. Raises `NodeError`,
+    `UnknownName`.
+    """
+    await host.connection()
+    if await asyncio.to_thread(local.is_dir):
+        top, found = local, await asyncio.to_thread(entries, local)
+        folder = place(host, remote)
+        line = f"mkdir -p {shlex.quote(folder)} && exec tar -x -o -f - -C {shlex.quote(folder)}"
+    else:
+        top, found = local.parent, await asyncio.to_thread(_single, local)
+        target = posixpath.join(remote, local.name) if remote.endswith("/") else remote
+        folder, name = posixpath.split(place(host, target))
+        line = _single_line(folder, local.name, name)
+    async with host.process(line) as process:
+        return await _feed(host, process, top, found, told)
+
+
+async def get(host: Host, remote: str, local: Path, *, told: Told = _nobody) -> Progress:
+    """Fetch a file, or what is in a folder there, to a path here; a file goes into a folder that exists.
+
+    Nothing is written outside `local`. Raises `NodeError`.
+    """
+    await host.connection()
+    path = place(host, remote)
+    quoted, folder, name = (shlex.quote(text) for text in (path, *posixpath.split(path)))
+    line = f"if test -d {quoted}; then exec tar -c -f - -C {quoted} .; else exec tar -c -f - -C {folder} -- {name}; fi"
+    where = _placing(local, await asyncio.to_thread(local.is_dir))
+    async with host.process(line) as process:
+        source = _Source(asyncio.get_running_loop(), process)
+        work = asyncio.create_task(asyncio.to_thread(_unpacked, source, where, told))
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            process.close()  # then the thread reads the end
+            await finish(asyncio.wait([work]))
+            raise
+        failure = work.exception()
+        if failure is None or isinstance(failure, tarfile.ReadError):
+            await _check(host, process)
+        if failure is not None:
+            raise NodeError(f"{remote} of {host.where} could not be fetched: {failure}") from failure
+    return work.result()
+
+
+async def sync(
+    host: Host, local: Path, remote: str, *, delete: bool = False, told: Told = _nobody, python: str = "python3"
+) -> Synced:
+    """Make a folder there have what this folder has, by sending only what differs in content.
+
+    With `delete`, what an earlier `sync` brought and is no longer here is deleted there; what came otherwise
+    stays. Raises `NodeError`, `UnknownName`.
+    """
+    await host.connection()
+    found = await asyncio.to_thread(entries, local)
+    with _readable(local):
+        manifest = json.dumps(await asyncio.to_thread(_manifest, local, found)).encode()
+    line = command(python, "receive", place(host, remote), "delete" if delete else "keep")
+    async with host.process(line) as process:
+        process.stdin.write(b"%010d" % len(manifest) + manifest)
+        said = await process.stdout.readline()
+        if not said:
+            await _check(host, process)
+        answer = json.loads(said)
+        needed = set(answer["needed"])
+        sent = await _feed(host, process, local, [entry for entry in found if entry.path in needed], told)
+    return Synced(sent, len(found) - len(needed), answer["deleted"])
+
+
+async def _feed(host: Host, process: SSHClientProcess, top: Path, found: Sequence[Entry], told: Told) -> Progress:
+    """Send the entries to a tar there, and see it end well."""
+    last = Progress()
+
+    def hear(progress: Progress) -> None:
+        nonlocal last
+        last = progress
+
+    pieces = packed(top, found, hear)
+    # A process that ended, or a connection, takes no more: it is asked for the reason afterwards.
+    with contextlib.suppress(ConnectionError):
+        while piece := await _next(top, pieces):
+            process.stdin.write(piece)
+            await process.stdin.drain()
+            told(last)
+        process.stdin.write_eof()
+    await _check(host, process)
+    told(last)
+    return last
+
+
+async def _check(host: Host, process: SSHClientProcess) -> None:
+    ended = await process.wait(check=False)
+    if ended.returncode is None:
+        raise ConnectionLost(f"the connection to {host.where} was lost while files travelled")
+    if ended.returncode != 0:
+        said = bytes(ended.stderr or b"").decode(errors="replace").strip()
+        raise NodeError(f"{host.where}: {said or f'tar ended with {ended.returncode}'}")
+
+
+async def _next(top: Path, pieces: Iterator[bytes]) -> bytes:
+    with _readable(top):
+        return await asyncio.to_thread(next, pieces, b"")
+
+
+@contextlib.contextmanager
+def _readable(top: Path) -> Iterator[None]:
+    """A file that went away, or that we may not read, is named."""
+    try:
+        yield
+    except OSError as exc:
+        raise UnknownName(f"{exc.filename or top} cannot be read: {exc.strerror}") from exc
+
+
+def _single(local: Path) -> list[Entry]:
+    entry = entry_of(local.parent, local.name)
+    if entry is None:
+        raise UnknownName(f"there is no file {local}")
+    if entry.is_link:
+        status = local.stat()
+        entry = Entry(local.name, stat.S_IFREG | stat.S_IMODE(status.st_mode), status.st_size, int(status.st_mtime))
+    return [entry]
+
+
+def _single_line(folder: str, sent: str, name: str) -> str:
+    """Unpack beside the target and move there in one step, whatever name it had."""
+    room = shlex.quote(posixpath.join(folder, f".cc-{os.urandom(6).hex()}"))
+    there, sent, name = shlex.quote(folder), shlex.quote(f"./{sent}"), shlex.quote(f"./{name}")
+    return (
+        f"mkdir -p {there} && cd {there} && mkdir {room} && tar -x -o -f - -C {room} && mv -f {room}/{sent} {name};"
+        f" code=$?; rm -rf {room}; exit $code"
+    )
+
+
+def _manifest(top: Path, found: Sequence[Entry]) -> dict[str, list[object]]:
+    made: dict[str, list[object]] = {}
+    for entry in found:
+        if entry.is_folder:
+            made[entry.path] = ["d", True, 0, ""]
+        elif entry.is_link:
+            made[entry.path] = ["l", True, 0, entry.target]
+        else:
+            with (top / entry.path).open("rb", buffering=0) as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            made[entry.path] = ["f", bool(entry.mode & 0o100), entry.size, digest]
+    return made
+
+
+def _placing(local: Path, is_folder: bool) -> Callable[[str], Path]:
+    """Where a name of the stream goes: folders come as `./…`, a single file by its name."""
+
+    def where(name: str) -> Path:
+        if name == "." or name.startswith("./"):
+            return local / name
+        return local / name if is_folder else local
+
+    return where
+
+
+def _unpacked(source: _Source, where: Callable[[str], Path], told: Told) -> Progress:
+    return unpack(io.BufferedReader(source, PIECE), where, told)
+
+
+class _Source(io.RawIOBase):
+    """What a process there writes, for a thread that reads."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, process: SSHClientProcess) -> None:
+        self._loop, self._process = loop, process
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # no other is passed
+        """Wait for some."""
+        reading = asyncio.run_coroutine_threadsafe(self._process.stdout.read(len(buffer)), self._loop)
+        data = bytes(reading.result())
+        buffer[: len(data)] = data
+        return len(data)
