@@ -77,8 +77,9 @@ def this_machine(of: Session, provider: str) -> Catalog:
 
     from cloudclusters.catalog import Catalog, MachineType, Price, Region
     from cloudclusters.detect import machine
+    from cloudclusters.store.place import make_folder
 
-    of.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(of.home)
     seen = machine(of.home)
     types, prices, regions = [], [], []
     for offer in of.provider(provider).offers(()):

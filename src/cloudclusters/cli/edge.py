@@ -28,7 +28,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     loudness = Loudness()
     try:
         code = _invoke(frame, list(sys.argv[1:] if arguments is None else arguments), loudness)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may be closed from the start
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
         return _quiet_stdout()

@@ -16,7 +16,8 @@ def folder(home: Path, cluster: str) -> Path:
 def write(home: Path, cluster: str, secrets: Mapping[str, bytes]) -> None:
     """Keep these secrets (0600 in a folder of 0700), replacing what was there."""
     place = folder(home, cluster)
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for each in (place.parent, place):  # `parents` would make the first one by the umask alone
+        each.mkdir(exist_ok=True, mode=0o700)
     for name, content in secrets.items():
         part = place / f"{name}.part"
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -67,7 +67,8 @@ async def _keep_node(ctx: Context, record: ClusterRecord, node: str) -> None:
 
 
 def _save(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for place in reversed(path.parents[:3]):  # `mkdir(parents=True)` would make the upper ones by the umask alone
+        place.mkdir(exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
     path.write_text(text)
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from cloudclusters.errors import InvalidSetting
+
 VARIABLE = "CLOUDCLUSTERS_HOME"
 FILE = "cloudclusters.toml"
 
@@ -17,6 +19,13 @@ def home(environ: Mapping[str, str] | None = None) -> Path:
     """
     named = (os.environ if environ is None else environ).get(VARIABLE, "")
     if named:
+        try:
+            named.encode()
+        except UnicodeEncodeError:
+            raise InvalidSetting(
+                f"{VARIABLE}={named!r} has letters that Python does not understand in this locale",
+                hint="set LC_ALL=C.UTF-8, or name a folder in plain letters",
+            ) from None
         return Path(named).expanduser().absolute()
     import platformdirs
 

@@ -217,7 +217,10 @@ class Lane(Follower):
                 self._post(Seen(self.number, seen))
 
     def _look(self) -> dict[str, int]:
-        answer = self.client.sync(self.client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER)
+        scheduler = self.client.scheduler
+        if scheduler is None:
+            raise OSError("the client has no connection to its scheduler now")
+        answer = self.client.sync(scheduler.identity, n_workers=-1, callback_timeout=ANSWER)
         found: dict[str, int] = {}
         for address, worker in answer["workers"].items():
             pid = self.pids.get(worker["name"])
