@@ -41,7 +41,8 @@ def entries(top: Path) -> list[Entry]:
     """Everything below a folder that travels, folders before what is in them.
 
     In a git repository these are the tracked files and those that are neither tracked nor ignored; elsewhere
-    all. Where git is not installed we read `.gitignore` ourselves. Sockets, pipes and devices stay. Raises `UnknownName` when it is no folder.
+    all. Where git is not installed we read `.gitignore` ourselves. Sockets, pipes and devices stay. Raises
+    `UnknownName` when it is no folder.
     """
     if not top.is_dir():
         raise UnknownName(f"{top} is no folder")
