@@ -1,0 +1,92 @@
+"""A client of the bed as a user has one: boto3, and the `ssh` of the system."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import boto3
+from botocore.config import Config
+
+from cloudclusters.testing.bed import Bed
+
+T = TypeVar("T")
+
+
+class Cloud:
+    """EC2 through the official SDK, with a key, a group that opens SSH to the client, and an image."""
+
+    def __init__(self, bed: Bed, folder: Path, *, retries: int = 1) -> None:
+        self.bed, self.key = bed, folder / "key"
+        self.ec2 = self.client("ec2", retries=retries)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
+        self.ec2.import_key_pair(KeyName="mine", PublicKeyMaterial=Path(f"{self.key}.pub").read_bytes())
+        self.group = self.ec2.create_security_group(GroupName="mine", Description="of the test")["GroupId"]
+        self.allow(22, cidr=f"{bed.client_address}/32")
+        found = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["ubuntu*"]}])["Images"]
+        self.image = found[0]["ImageId"]
+
+    def client(self, service: str, *, region: str | None = None, retries: int = 1):
+        """Another client."""
+        names = self.bed.environment()
+        return boto3.client(
+            service,
+            region_name=region or names["AWS_REGION"],
+            endpoint_url=names["AWS_ENDPOINT_URL"],
+            aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
+            config=Config(retries={"total_max_attempts": retries, "mode": "standard"}, read_timeout=20),
+        )
+
+    def allow(self, port: int, *, cidr: str | None = None, group: str | None = None) -> None:
+        """Open a port of the group."""
+        source = {"IpRanges": [{"CidrIp": cidr}]} if cidr else {"UserIdGroupPairs": [{"GroupId": group}]}
+        rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **source}
+        self.ec2.authorize_security_group_ingress(GroupId=self.group, IpPermissions=[rule])
+
+    def run(self, count: int = 1, **more) -> list[str]:
+        """Launch instances; their ids."""
+        request = {"ImageId": self.image, "InstanceType": "t3.xlarge", "KeyName": "mine", "MinCount": count}
+        request |= {"MaxCount": count, "SecurityGroupIds": [self.group], **more}
+        return [instance["InstanceId"] for instance in self.ec2.run_instances(**request)["Instances"]]
+
+    def look(self, instance: str) -> dict:
+        """One instance as described now."""
+        return self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+
+    def wait(self, instances: Sequence[str], state: str) -> list[dict]:
+        """Look until all are in a state."""
+        return [
+            until(lambda name=name: (seen := self.look(name))["State"]["Name"] == state and seen) for name in instances
+        ]
+
+    def ssh(self, instance: dict, command: str, *, user: str = "ubuntu") -> subprocess.CompletedProcess[str]:
+        """Run a command over SSH; tries until sshd answers."""
+        return until(
+            lambda: (done := self.ssh_once(instance["PublicIpAddress"], command, user=user)).returncode != 255 and done
+        )
+
+    def ssh_once(self, address: str, command: str, *, user: str = "ubuntu") -> subprocess.CompletedProcess[str]:
+        """Run a command over SSH, or fail to."""
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=2", "BatchMode=yes"]
+        flags = [word for option in options for word in ("-o", option)]
+        return subprocess.run(
+            ["ssh", "-F", "none", "-q", "-i", str(self.key), *flags, f"{user}@{address}", command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=15,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+def until(look: Callable[[], T], *, seconds: float = 15.0) -> T:
+    """Look until the answer is true."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < deadline, "it did not come so"
+        time.sleep(0.03)
+    return seen
