@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import getpass
 import json
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -62,6 +64,21 @@ def test_second_connect_finds_the_agent_that_runs(site, directory: Path) -> None
         site.sshd.cut()
         async with met(site, directory) as node:
             assert node.facts == first
+
+    asyncio.run(main())
+
+
+def test_agent_that_died_is_started_again(site, directory: Path) -> None:
+    """As after a reboot: its socket is still there, and nobody listens."""
+
+    async def main() -> None:
+        async with met(site, directory) as node:
+            os.kill(int(str(node.facts["os_pid"])), signal.SIGKILL)
+            while not node.is_closed:
+                await asyncio.sleep(0)
+            assert (directory / "agent.sock").exists()
+            async with met(site, directory) as again:
+                assert again.facts["os_pid"] != node.facts["os_pid"]
 
     asyncio.run(main())
 
@@ -145,6 +162,22 @@ def test_lost_connection_fails_what_waits_and_the_node_is_found_again(site, dire
             assert node.is_closed
         async with met(site, directory) as node:
             await node.call("list")
+
+    asyncio.run(main())
+
+
+def test_forward_outlives_the_node_that_asked_for_it(site, directory: Path) -> None:
+    """A client that is connected through it finds it again at the same port."""
+
+    async def main() -> None:
+        async with site.entered() as host:
+            first = await connect_node(host, seat(directory), bundle())
+            where = await first.forward("127.0.0.1", 9)
+            await first.close()
+            site.sshd.cut()
+            second = await connect_node(host, seat(directory), bundle())
+            assert await second.forward("127.0.0.1", 9) == where
+            await second.close()
 
     asyncio.run(main())
 

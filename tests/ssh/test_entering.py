@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -295,6 +297,15 @@ def test_host_inside_is_reached_through_another(start_sshd, access: Access) -> N
         await hosts.close()
 
     asyncio.run(main())
+
+
+def test_nothing_of_ssh_is_imported_before_a_node_is_reached() -> None:
+    """It takes a fifth of a second."""
+    text = "import sys, cloudclusters.remote, cloudclusters.remote.ssh, cloudclusters.remote.ssh.config"
+
+    done = subprocess.run([sys.executable, "-c", f"{text}; print('asyncssh' in sys.modules)"], stdout=-1, check=True)
+
+    assert done.stdout == b"False\n"
 
 
 def test_known_hosts_are_parsed_once(site, monkeypatch: pytest.MonkeyPatch) -> None:

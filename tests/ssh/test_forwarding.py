@@ -115,6 +115,7 @@ def test_nobody_behind_the_port_ends_the_visit(site) -> None:
         where = await host.forward("127.0.0.1", port)
         with contextlib.suppress(ConnectionError):
             assert await talk(where, b"x") == b""
+        assert "refused" in str(host.forwards["127.0.0.1", port].failure).lower()
         assert await host.forward("127.0.0.1", port) == where
 
     site.play(test)

@@ -341,15 +341,17 @@ def test_file_that_changes_meanwhile_spoils_no_other(tmp_path: Path, size: int) 
 
 def test_cancelled_transfer_ends_at_once(site, tmp_path: Path) -> None:
     """And leaves the connection as it was."""
-    os.mkfifo(site.sshd.home / "endless")
+    with (site.sshd.home / "endless").open("wb") as file:
+        file.truncate(20 << 30)
 
     async def test(host: Host) -> None:
-        work = asyncio.create_task(get(host, "/dev/zero/../zero", tmp_path / "x"))
-        waiting = asyncio.create_task(host.run(f"cat {site.sshd.home}/endless"))
-        await host.run("true")
+        begun = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        work = asyncio.create_task(get(host, ".", tmp_path / "x", told=lambda _: loop.call_soon_threadsafe(begun.set)))
+        await begun.wait()
         work.cancel()
-        waiting.cancel()
-        await asyncio.gather(work, waiting, return_exceptions=True)
+        with pytest.raises(asyncio.CancelledError):
+            await work
         assert (await host.run("echo on")).out == b"on\n"
 
     site.play(test)

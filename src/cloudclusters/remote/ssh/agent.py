@@ -94,27 +94,29 @@ class SshWay:
 
     async def open(self) -> Channel:
         """Open a channel; raises `NoAgent` when nobody listens, and `ConnectionLost`."""
-        channel = Channel(self.where)
         if self.is_bridged:
-            await self._open_bridge(channel)
-            return channel
-        connection = await self._host.connection()
+            return await self._open_bridge()
         try:
-            with lost(self.where):
-                await connection.create_unix_connection(lambda: _Carrier(channel), self._path)
+            return await self._host.opening(self._open_socket)
         except ConnectionLost as exc:
             if isinstance(exc.__cause__, asyncssh.ChannelOpenError) and self._host.is_connected:
                 raise NoAgent(f"no agent answers at {self.where}") from exc
             raise
+
+    async def _open_socket(self, on: asyncssh.SSHClientConnection) -> Channel:
+        channel = Channel(self.where)
+        await on.create_unix_connection(lambda: _Carrier(channel), self._path)
         return channel
 
-    async def _open_bridge(self, channel: Channel) -> None:
+    async def _open_bridge(self) -> Channel:
         probe = await self._host.run(command(self._python, "bridge", self._path, "probe"))
         if probe.code != 0:
             raise NoAgent(f"no agent answers at {self.where}")
-        connection, line = await self._host.connection(), command(self._python, "bridge", self._path)
+        channel, line = Channel(self.where), command(self._python, "bridge", self._path)
+        connection = await self._host.connection()
         with lost(self.where):
             await connection.create_session(lambda: _Carrier(channel), line, encoding=None)
+        return channel
 
     async def forward(self, address: str, port: int) -> str:
         """A port here that leads there."""

@@ -19,6 +19,8 @@ class Forward:
     def __init__(self, host: Host, address: str, port: int) -> None:
         self._host = host
         self.target = (address, port)
+        self.failure: Exception | None = None
+        """Why the latest visitor who was turned away was."""
         self._server: asyncio.Server | None = None
         self._opening = asyncio.Lock()
         self._carriers: set[_Local] = set()
@@ -56,9 +58,11 @@ class Forward:
     async def _carry(self, visitor: _Local) -> None:
         far = _Far(visitor)
         try:
-            connection = await self._host.connection()
-            await connection.create_connection(lambda: far, *self.target, orig_host="127.0.0.1", orig_port=1)
-        except (NodeUnreachable, asyncssh.Error, OSError):
+            await self._host.opening(
+                lambda on: on.create_connection(lambda: far, *self.target, orig_host="127.0.0.1", orig_port=1)
+            )
+        except (NodeUnreachable, OSError) as exc:
+            self.failure = exc
             # As when a port is closed or a network is down: the visitor sees its connection end, and may try again.
             visitor.abort()
 

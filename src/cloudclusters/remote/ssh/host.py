@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from asyncssh import SSHClientConnection, SSHClientProcess
 
     from cloudclusters.remote.ssh.forwarding import Forward
+
+T = TypeVar("T")
 
 BACK_OFF = Pace(first=0.05, most=5.0, growth=2.0)
 """How long a machine that we had a connection to is left alone after each attempt that failed."""
@@ -108,13 +110,34 @@ class Host:
             raise NoAnswer(f"{self.where} did not answer within {timeout:g} s") from exc
 
     async def run(self, command: str, *, stdin: bytes = b"") -> Done:
-        """Run a shell command there to its end; raises `ConnectionLost` when we do not see its end."""
+        """Run a shell command there to its end; raises `ConnectionLost` when we do not see its end.
+
+        For what must be short: a command that nobody waits for any more is not killed there, as `Node.run` does.
+        """
         connection = await self.connection()
         with lost(self.where):
             ended = await connection.run(command, input=stdin, encoding=None)
         if ended.returncode is None:
             raise ConnectionLost(f"the connection to {self.where} was lost before the end of: {command[:60]}")
         return Done(ended.returncode, bytes(ended.stdout or b""), bytes(ended.stderr or b""))
+
+    async def opening(self, attempt: Callable[[SSHClientConnection], Awaitable[T]]) -> T:
+        """Open a channel, and once more on a new connection when the kept one turns out to be lost.
+
+        Only for what may be repeated. Raises `NodeUnreachable`; when the connection is well and the channel was
+        refused, `ConnectionLost` with asyncssh's `ChannelOpenError` as its cause.
+        """
+        was_kept = self.is_connected
+        connection = await self.connection()
+        try:
+            with lost(self.where):
+                return await attempt(connection)
+        except ConnectionLost:
+            if not was_kept or not connection.is_closed():
+                raise
+        connection = await self.connection()
+        with lost(self.where):
+            return await attempt(connection)
 
     @contextlib.asynccontextmanager
     async def process(self, command: str) -> AsyncIterator[SSHClientProcess]:

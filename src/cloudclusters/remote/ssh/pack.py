@@ -95,17 +95,21 @@ def unpack(stream: IO[bytes], place: Callable[[str], Path], told: Told) -> Progr
             elif item.issym() or item.islnk():
                 links.append((path, item))
             elif item.isreg():
-                _write(path, archive, item)
-                done = Progress(done.files + 1, done.bytes + item.size)
-                told(done)
+                for count in _write(path, archive, item):
+                    done = Progress(done.files, done.bytes + count)
+                    told(done)
+                done = Progress(done.files + 1, done.bytes)
     for path, item in links:
         _link(path, item, place)
     for path, item in reversed(folders):
         path.chmod(item.mode & 0o777 | 0o700)
-    return Progress(done.files + len(links), done.bytes)
+    done = Progress(done.files + len(links), done.bytes)
+    told(done)
+    return done
 
 
-def _write(path: Path, archive: tarfile.TarFile, item: tarfile.TarInfo) -> None:
+def _write(path: Path, archive: tarfile.TarFile, item: tarfile.TarInfo) -> Iterator[int]:
+    """Write a file, and say how many bytes as it goes on."""
     content = archive.extractfile(item)
     assert content is not None
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +117,7 @@ def _write(path: Path, archive: tarfile.TarFile, item: tarfile.TarInfo) -> None:
     with path.open("xb") as file:
         while data := content.read(PIECE):
             file.write(data)
+            yield len(data)
     path.chmod(item.mode & 0o777)
     os.utime(path, (item.mtime, item.mtime))
 
