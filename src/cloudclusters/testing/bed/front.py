@@ -166,7 +166,10 @@ class Front:
 
         inner = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         inner.pop("HTTP_TRANSFER_ENCODING", None)
-        data = b"".join(self._moto(inner, start_response))
+        try:
+            data = b"".join(self._moto(inner, start_response))
+        except NotImplementedError:
+            return failure(call, "InvalidAction", f"The action {call.action} is not valid for this web service.")
         status = int(given[0][0].split()[0])
         kind = next((value for name, value in given[0][1] if name.lower() == "content-type"), "text/xml")
         if status in (404, 500, 501) and (b"<html" in data[:200].lower() or not data):

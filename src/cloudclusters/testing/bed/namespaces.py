@@ -188,12 +188,11 @@ class NamespaceHosts:
             if running is None:
                 return
             running.quiet = True
-            try:
-                os.kill(running.init, number)
-                running.process.wait(5)
-            except ProcessLookupError:
-                pass
-            except subprocess.TimeoutExpired:
+            # Again and again: early in its boot the first process has no ear for it yet.
+            for _ in range(50):
+                if _has_ended(running, number):
+                    break
+            else:
                 running.process.kill()
         if running.watcher is not None:
             running.watcher.join()
@@ -214,6 +213,16 @@ class NamespaceHosts:
         if name not in self._hosts:
             raise BedError(f"there is no host {name}")
         return self._hosts[name]
+
+
+def _has_ended(running: _Running, number: signal.Signals) -> bool:
+    """Send a signal to the host's first process, and see a tenth of a second long whether it ends."""
+    _kill(running.init, number)
+    try:
+        running.process.wait(0.1)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _only_child(parent: int) -> int:

@@ -19,13 +19,13 @@ def without_newborn(call: Call, answer: Answer, newborn: Collection[str]) -> Ans
         return answer
     ET.register_namespace("", _SPACE)
     root = ET.fromstring(answer.body)
-    for holder in [*root.iter(f"{{{_SPACE}}}instancesSet"), *root.iter(f"{{{_SPACE}}}instanceStatusSet")]:
+    for holder in [*root.findall(".//{*}instancesSet"), *root.findall(".//{*}instanceStatusSet")]:
         for item in list(holder):
-            if item.findtext(f"{{{_SPACE}}}instanceId") in newborn:
+            if item.findtext("{*}instanceId") in newborn:
                 holder.remove(item)
-    for reservations in root.iter(f"{{{_SPACE}}}reservationSet"):
+    for reservations in root.findall(".//{*}reservationSet"):
         for item in list(reservations):
-            inside = item.find(f"{{{_SPACE}}}instancesSet")
+            inside = item.find("{*}instancesSet")
             if inside is not None and not len(inside):
                 reservations.remove(item)
     return Answer(answer.status, ET.tostring(root, encoding="utf-8", xml_declaration=True), answer.content_type)
