@@ -8,7 +8,7 @@ from cloudclusters.lifecycle import links
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.launching import patiently
 from cloudclusters.lifecycle.machines import has_state, instances, look, wait_for
-from cloudclusters.lifecycle.state import check_allowed, describe_name
+from cloudclusters.lifecycle.state import check_possible, describe_name
 from cloudclusters.lifecycle.verb import running
 from cloudclusters.provider.protocol import CanStop
 from cloudclusters.store.record import ClusterRecord, ClusterState
@@ -21,7 +21,7 @@ async def interrupt(ctx: Context, cluster: str) -> ClusterRecord:
     cannot stop machines (the cluster is unharmed), `IllegalState`, `ProviderError`.
     """
     record = await ctx.door(ctx.store.record, cluster)
-    check_allowed(record, "interrupt")
+    check_possible(record, "interrupt")
     provider = stopper(ctx, record, "interrupt")
     async with running(ctx, cluster, "interrupt", ClusterState.INTERRUPTING, ClusterState.INTERRUPTED) as verb:
         seen = await look(ctx, verb.record)

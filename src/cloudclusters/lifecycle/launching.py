@@ -11,7 +11,7 @@ from cloudclusters.base.cloud import Instance, Launch, Offer, Place, Slot
 from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.errors import NoCapacity, Throttled
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.machines import merged
+from cloudclusters.lifecycle.machines import instances, merged
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord
@@ -41,7 +41,7 @@ async def launch_role(
             refusals.append(exc.message)
             ctx.tell(record.handle, "no capacity", exc.message)
             continue
-        record = merged(record, got, now=ctx.clock.now())
+        record = merged(record, [*instances(record), *got], now=ctx.clock.now())
         # The same state again, but from now on the machines are paid.
         return await ctx.write(changed(record, record.state, clock=ctx.clock), lease)
     raise NoCapacity(

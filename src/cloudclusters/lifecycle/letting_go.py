@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState
 from cloudclusters.base.door import finish
 from cloudclusters.base.waiting import Pace, wait_until
+from cloudclusters.engine.protocol import Layout
 from cloudclusters.errors import ProviderUnavailable, Throttled
 from cloudclusters.lifecycle import keys, links, logs
 from cloudclusters.lifecycle.context import Context
@@ -60,8 +61,17 @@ def _gone(instance: Instance | None) -> Instance | None:
     return instance and msgspec.structs.replace(instance, state=InstanceState.GONE)
 
 
-async def delete_machines(ctx: Context, holding: Holding, lease: Lease) -> Sequence[Instance]:
-    """Ask for every machine of the holding to be deleted, until none is seen and the provider has settled."""
+def _every(_: Instance) -> bool:
+    return True
+
+
+async def delete_machines(
+    ctx: Context, holding: Holding, lease: Lease, *, only: Callable[[Instance], bool] = _every
+) -> Sequence[Instance]:
+    """Ask for every machine of the holding, or `only` some, to be deleted, until none is seen and the provider settled.
+
+    Finds them by tag, so also those whose launch was never answered.
+    """
     provider = ctx.provider(holding.provider)
     began = answered = ctx.clock.monotonic()
     asked: set[str] = set()
@@ -69,7 +79,7 @@ async def delete_machines(ctx: Context, holding: Holding, lease: Lease) -> Seque
     async def see() -> Sequence[Instance] | None:
         nonlocal answered
         try:
-            seen = await ctx.act(lease, provider.describe, holding)
+            seen = [i for i in await ctx.act(lease, provider.describe, holding) if only(i)]
             living = [i for i in seen if i.state is not InstanceState.GONE]
             fresh = [i.id for i in living if i.state is not InstanceState.TERMINATING or i.id not in asked]
             fresh += [i.id for i in seen if i.state is InstanceState.GONE and i.id not in asked]
@@ -97,6 +107,27 @@ async def delete_machines(ctx: Context, holding: Holding, lease: Lease) -> Seque
     )
     assert seen is not None
     return seen
+
+
+async def drop_nodes(ctx: Context, record: ClusterRecord, lease: Lease, names: Collection[str]) -> ClusterRecord:
+    """Delete the machines of these nodes, wait until they are gone, and take the nodes out of the record.
+
+    May be repeated; raises as `let_go` does, and the nodes then stay in the record.
+    """
+    seats = {(node.slot, node.token) for node in record.nodes if node.name in names}
+    for name in names:
+        await links.close_one(ctx, record.handle, name)
+    await delete_machines(ctx, record.holding, lease, only=lambda i: (i.slot, i.token) in seats)
+    nodes = tuple(node for node in record.nodes if node.name not in names)
+    return await ctx.write(msgspec.structs.replace(record, nodes=nodes, layout=_without(record.layout, names)), lease)
+
+
+def _without(layout: Layout, names: Collection[str]) -> Layout:
+    return Layout(
+        processes=tuple(process for process in layout.processes if process.node not in names),
+        files=tuple(file for file in layout.files if file.node not in names),
+        forwards=tuple(forward for forward in layout.forwards if forward.node not in names),
+    )
 
 
 async def undo(ctx: Context, cluster: str, lease: Lease, *, reason: str) -> ClusterRecord:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from cloudclusters.base.gather import gather
 from cloudclusters.base.waiting import Pace, wait_until
@@ -14,6 +16,8 @@ ANSWER = 120.0
 """Seconds that a running machine's agent may take to answer for the first time."""
 ATTEMPT = 10.0
 """Seconds for one attempt to connect."""
+QUICK = 10.0
+"""Seconds for an answer that costs an agent nothing; one that hangs is told apart from one that works."""
 _PACE = Pace(first=0.01, most=1.0)
 
 
@@ -68,11 +72,20 @@ async def _kept(ctx: Context, cluster: str, node: str) -> Link | None:
     if link is None:
         return None
     try:
-        await link.call("hello")
+        await ask(link, "hello")
     except NodeUnreachable:
         await close_one(ctx, cluster, node)
         return None
     return link
+
+
+async def ask(link: Link, do: str, /, *, within: float = QUICK, **arguments: object) -> Mapping[str, object]:
+    """One request whose answer must come soon; an agent that hangs is as good as none. Raises `NodeError`."""
+    try:
+        async with asyncio.timeout(within):
+            return await link.call(do, **arguments)
+    except TimeoutError as exc:
+        raise NodeUnreachable(f"an agent did not answer `{do}` within {within:g} s") from exc
 
 
 async def close_one(ctx: Context, cluster: str, node: str) -> None:

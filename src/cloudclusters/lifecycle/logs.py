@@ -12,7 +12,7 @@ import msgspec
 
 from cloudclusters.errors import NodeError, NodeUnreachable, UnknownName
 from cloudclusters.lifecycle.context import Context, Link
-from cloudclusters.lifecycle.links import open_one
+from cloudclusters.lifecycle.links import ask, open_one
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
 KEPT_LINES = 20_000
@@ -62,8 +62,8 @@ async def _keep_node(ctx: Context, record: ClusterRecord, node: str) -> None:
             pieces = link.stream("log", name=file.name, life=file.life, tail=KEPT_LINES)
             text = "".join([str(piece["text"]) async for piece in pieces])
             await ctx.door(_save, folder(ctx.home, record.handle) / node / f"{file.name}.{file.life}.log", text)
-    except NodeError as exc:
-        ctx.tell(record.handle, "logs", f"no logs of {node}: {exc.message}", node="")
+    except (NodeError, OSError) as exc:  # a full disk must not keep machines alive
+        ctx.tell(record.handle, "logs", f"no logs of {node}: {exc}", node="")
 
 
 def _save(path: Path, text: str) -> None:
@@ -82,7 +82,7 @@ async def _link(ctx: Context, record: ClusterRecord, node: str) -> Link:
 
 
 async def _files(link: Link) -> list[LogFile]:
-    return msgspec.convert((await link.call("logs"))["files"], list[LogFile])
+    return msgspec.convert((await ask(link, "logs"))["files"], list[LogFile])
 
 
 async def read(

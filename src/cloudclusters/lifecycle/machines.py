@@ -68,8 +68,9 @@ async def wait_for(
 
 
 def instances(record: ClusterRecord, *states: InstanceState) -> list[Instance]:
-    """The machines of the record that are in one of these states."""
-    return [n.instance for n in record.nodes if n.instance is not None and n.instance.state in states]
+    """The machines of the record that are in one of these states, or all of them."""
+    found = [n.instance for n in record.nodes if n.instance is not None]
+    return [instance for instance in found if instance.state in states] if states else found
 
 
 def has_state(state: InstanceState) -> Callable[[ClusterRecord], bool]:
@@ -81,6 +82,7 @@ def has_state(state: InstanceState) -> Callable[[ClusterRecord], bool]:
                 raise NodeError(
                     f"the machine of {node.name} ({node.instance.id}) is {node.instance.state}"
                     + (f": {node.instance.reason}" if node.instance.reason else ""),
+                    hint=f"it cannot come back: `cloudclusters terminate {record.handle}`, and deploy the contract again",
                 )
         return all(n.instance is not None and n.instance.state is state for n in record.nodes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -18,13 +18,15 @@ from cloudclusters.environment.registry import environment as find_environment
 from cloudclusters.errors import NodeError, WaitTimeout
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
-from cloudclusters.lifecycle.links import open_all, open_one
+from cloudclusters.lifecycle.links import ask, open_all, open_one
 from cloudclusters.remote.status import ProcessStatus, process_status, process_statuses
 from cloudclusters.store import Life
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 START = 180.0
 """Seconds in which the processes of a node must be ready once started."""
+STOP = 30.0
+"""Seconds beyond the grace in which the processes of a node must have ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +83,15 @@ async def start_nodes(
     await gather(one(node) for node in wanted)
 
 
-async def start_all(ctx: Context, record: ClusterRecord) -> ClusterRecord:
-    """`lay_out` and `start_nodes` on all nodes; returns the record with its layout."""
+async def start_all(
+    ctx: Context, record: ClusterRecord, write: Callable[[ClusterRecord], Awaitable[None]]
+) -> ClusterRecord:
+    """`lay_out` and `start_nodes` on all nodes, writing the record in between; returns it with its layout.
+
+    Written before anything starts: whoever finds the processes later must know where they answer.
+    """
     record, ready = await lay_out(ctx, record)
+    await write(record)
     await start_nodes(ctx, record, ready)
     return record
 
@@ -124,7 +132,7 @@ async def _meet(
 
 
 async def _facts(link: Link) -> Facts:
-    said = await link.call("hello")
+    said = await ask(link, "hello")
     return msgspec.convert({name: said[name] for name in Facts.__struct_fields__}, Facts)
 
 
@@ -201,7 +209,7 @@ async def log_tail(link: Link, name: str, *, lines: int = 20) -> str:
 
 async def stop_all(links: Mapping[str, Link], *, grace: float = 5.0) -> None:
     """Stop every process on these nodes; returns when they are gone."""
-    await gather(link.call("stop", names=None, grace=grace) for link in links.values())
+    await gather(ask(link, "stop", within=grace + STOP, names=None, grace=grace) for link in links.values())
 
 
 async def living(ctx: Context, record: ClusterRecord, *, patience: float = 0.0) -> list[Worker]:
@@ -236,6 +244,6 @@ async def living(ctx: Context, record: ClusterRecord, *, patience: float = 0.0) 
 async def _list(ctx: Context, record: ClusterRecord, node: str, patience: float) -> list[ProcessStatus]:
     try:
         link = await open_one(ctx, record, next(n for n in record.nodes if n.name == node), patience=patience)
-        return process_statuses(await link.call("list"))
+        return process_statuses(await ask(link, "list"))
     except NodeError:
         return []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from cloudclusters.base.cloud import InstanceState
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
-from cloudclusters.lifecycle.letting_go import close_steps, let_go
+from cloudclusters.lifecycle.letting_go import close_steps, drop_nodes, let_go
 from cloudclusters.lifecycle.machines import look
+from cloudclusters.lifecycle.seeing import seen_state
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState
@@ -27,7 +28,8 @@ OPEN = frozenset(
 async def reconcile(ctx: Context, cluster: str) -> ClusterRecord:
     """Mend a cluster whose verb died, and return its record; one with a living verb raises `LeaseHeld`.
 
-    A deploy that died is undone, a terminate finished; other verbs leave what is seen. May be repeated.
+    A deploy that died is undone, a terminate finished, what a scale added or let go of is deleted; other verbs leave
+    what is seen. May be repeated.
     """
     async with held(ctx, cluster, "reconcile") as lease:
         return await reconciled(ctx, await ctx.door(ctx.store.record, cluster), lease)
@@ -46,12 +48,18 @@ async def _mended(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterR
     if record.state in (ClusterState.DEPLOYING, ClusterState.TERMINATING):
         reason = record.reason or f"its driver died while {record.state}"
         return await let_go(ctx, record, lease, reason=reason)
+    unsettled = [node.name for node in record.nodes if node.unsettled]
+    if unsettled:
+        record = await drop_nodes(ctx, record, lease, unsettled)
     record = await look(ctx, record)
-    record = changed(record, _seen_state(record), clock=ctx.clock, reason=f"a {record.state} was left unfinished")
-    return await ctx.write(record, lease)
+    if record.state is ClusterState.SCALING:  # the nodes that stay were not touched
+        state, reason = await seen_state(ctx, record)
+    else:
+        state, reason = _machines_state(record), f"a {record.state} was left unfinished"
+    return await ctx.write(changed(record, state, clock=ctx.clock, reason=reason), lease)
 
 
-def _seen_state(record: ClusterRecord) -> ClusterState:
+def _machines_state(record: ClusterRecord) -> ClusterState:
     states = {node.instance.state if node.instance else InstanceState.GONE for node in record.nodes}
     if states == {InstanceState.STOPPED}:
         return ClusterState.INTERRUPTED

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from cloudclusters.base.cloud import InstanceState
-from cloudclusters.engine.protocol import Kind
 from cloudclusters.errors import LeaseHeld
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
-from cloudclusters.lifecycle.machines import look, lost
-from cloudclusters.lifecycle.processes import living
+from cloudclusters.lifecycle.machines import look
 from cloudclusters.lifecycle.reconcile import reconciled
+from cloudclusters.lifecycle.seeing import seen_state
 from cloudclusters.lifecycle.state import changed, check_allowed
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
@@ -25,7 +23,7 @@ async def reconnect(ctx: Context, cluster: str) -> ClusterRecord:
         record = await reconciled(ctx, await ctx.door(ctx.store.record, cluster), lease)
         check_allowed(record, "reconnect")
         record = await look(ctx, record)
-        state, reason = await _seen(ctx, record)
+        state, reason = await seen_state(ctx, record)
         if state is not record.state or reason != record.reason:
             record = changed(record, state, clock=ctx.clock, reason=reason)
         record = await ctx.write(record, lease)
@@ -41,30 +39,9 @@ async def refresh(ctx: Context, cluster: str) -> ClusterRecord:
             if record.state is ClusterState.TERMINATED:
                 return record
             record = await look(ctx, record)
-            state, reason = await _seen(ctx, record)
+            state, reason = await seen_state(ctx, record)
             if state is not record.state:
                 record = changed(record, state, clock=ctx.clock, reason=reason)
             return await ctx.write(record, lease)
     except LeaseHeld:
         return await ctx.door(ctx.store.record, cluster)
-
-
-async def _seen(ctx: Context, record: ClusterRecord) -> tuple[ClusterState, str]:
-    """The state that machines and processes show, and why when it is broken."""
-    states = {node.instance.state if node.instance else InstanceState.GONE for node in record.nodes}
-    if states == {InstanceState.STOPPED}:
-        return ClusterState.INTERRUPTED, ""
-    gone = lost(record)
-    if gone:
-        return ClusterState.BROKEN, f"no machine for {', '.join(node.name for node in gone)}"
-    if states != {InstanceState.RUNNING}:
-        return ClusterState.BROKEN, f"machines are {', '.join(sorted(states))}"
-    wanted = record.layout.processes
-    alive = {(worker.node, worker.name) for worker in await living(ctx, record)}
-    entries = [p for p in wanted if p.kind is Kind.SCHEDULER]
-    if any((p.node, p.name) not in alive for p in entries):
-        return ClusterState.BROKEN, "its scheduler does not run"
-    workers = [p for p in wanted if p.kind is Kind.WORKER]
-    if workers and not any((p.node, p.name) in alive for p in workers):
-        return ClusterState.BROKEN, "none of its workers runs"
-    return ClusterState.RUNNING, ""

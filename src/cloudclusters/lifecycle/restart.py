@@ -6,9 +6,9 @@ from cloudclusters.base.cloud import InstanceState
 from cloudclusters.errors import NodeError
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.links import open_all
-from cloudclusters.lifecycle.machines import has_state, look
+from cloudclusters.lifecycle.machines import instances, look, lost
 from cloudclusters.lifecycle.processes import living, start_all, stop_all
-from cloudclusters.lifecycle.state import check_allowed
+from cloudclusters.lifecycle.state import check_possible, describe_name
 from cloudclusters.lifecycle.verb import running
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
@@ -19,20 +19,29 @@ async def restart(ctx: Context, cluster: str) -> ClusterRecord:
     Waits until all workers are ready. Raises `NodeError` naming a node whose machine is gone, `IllegalState`.
     """
     record = await ctx.door(ctx.store.record, cluster)
-    check_allowed(record, "restart")
+    check_possible(record, "restart")
     async with running(ctx, cluster, "restart", ClusterState.RESTARTING, ClusterState.RUNNING) as verb:
         seen = await look(ctx, verb.record)
-        if not has_state(InstanceState.RUNNING)(seen):
-            raise NodeError(
-                f"not every machine of {cluster} runs: "
-                + ", ".join(f"{n.name} is {n.instance.state if n.instance else 'gone'}" for n in seen.nodes),
-                hint=f"try `cloudclusters resume {cluster}`",
-            )
+        if len(instances(seen, InstanceState.RUNNING)) < len(seen.nodes):
+            verb.unharmed = None  # no process was touched, but this is no running cluster
+            await verb.write(seen)
+            raise _not_running(seen)
         links = await open_all(ctx, seen)
         for node in seen.nodes:
             ctx.tell(cluster, "stopping", node=node.name)
         verb.unharmed = None
         await stop_all(links)
-        await verb.write(await start_all(ctx, seen))
+        await start_all(ctx, seen, verb.write)
         await living(ctx, verb.record)
     return verb.record
+
+
+def _not_running(record: ClusterRecord) -> NodeError:
+    states = {node.name: node.instance.state.value if node.instance else "gone" for node in record.nodes}
+    return NodeError(
+        f"not every machine of {describe_name(record)} runs: "
+        + ", ".join(f"{name} is {state}" for name, state in states.items() if state != InstanceState.RUNNING),
+        hint="what was on a machine that is gone is lost: terminate the cluster and deploy its contract again"
+        if lost(record)
+        else f"try `cloudclusters resume {record.handle}`",
+    )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from cloudclusters.base.cloud import Instance, InstanceState, Slot
+from cloudclusters.base.cloud import InstanceState, Offer, Slot
 from cloudclusters.base.door import finish
 from cloudclusters.base.handle import new_handle
 from cloudclusters.errors import InvalidContract, NotSupported
-from cloudclusters.lifecycle import links
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.launching import launch_slots, patiently
-from cloudclusters.lifecycle.machines import has_state, look, merged, wait_for
+from cloudclusters.lifecycle.launching import launch_slots
+from cloudclusters.lifecycle.letting_go import drop_nodes
+from cloudclusters.lifecycle.machines import has_state, instances, merged, wait_for
 from cloudclusters.lifecycle.processes import lay_out, living, start_nodes
-from cloudclusters.lifecycle.state import changed, check_allowed
+from cloudclusters.lifecycle.state import changed, check_possible
 from cloudclusters.lifecycle.verb import Running, running
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
@@ -27,14 +29,14 @@ async def scale(ctx: Context, cluster: str, count: int) -> ClusterRecord:
     """
     check_count(count)
     record = await ctx.door(ctx.store.record, cluster)
-    check_allowed(record, "scale")
+    check_possible(record, "scale")
     _check_size(ctx, record, count)
     async with running(ctx, cluster, "scale", ClusterState.SCALING, ClusterState.RUNNING) as verb:
         present = sum(node.slot.role != "manager" for node in verb.record.nodes)
         if count > present:
             await _grow(ctx, verb, count - present)
         elif count < present:
-            await _shrink(ctx, verb, present - count)
+            await _shrink(verb, count)
     return verb.record
 
 
@@ -57,56 +59,55 @@ def _check_size(ctx: Context, record: ClusterRecord, count: int) -> None:
 
 
 async def _grow(ctx: Context, verb: Running, more: int) -> None:
-    """Launch, wait for and start `more` nodes; on failure let go of them and keep the old size."""
+    """Launch, wait for and start `more` nodes; on failure let go of them and keep the old size.
+
+    They are `unsettled` until all is well: whatever ends this half-way, the next command deletes them.
+    """
     before = verb.record
     model = next(node for node in reversed(before.nodes) if node.slot.role != "manager")
     used = {node.slot.index for node in before.nodes if node.slot.role == model.slot.role}
     free = [index for index in range(len(before.nodes) + more + 1) if index not in used][:more]
     token = f"{before.handle}-{model.slot.role}-{new_handle()}"
     slots = [Slot(model.slot.role, index) for index in free]
-    added = tuple(NodeRecord(slot=slot, offer=model.offer, token=token) for slot in slots)
+    added = tuple(NodeRecord(slot=slot, offer=model.offer, token=token, unsettled=True) for slot in slots)
     await verb.write(msgspec.structs.replace(before, nodes=(*before.nodes, *added)))
     try:
-        got = await launch_slots(ctx, verb.record, verb.lease, slots, model.offer, token)
-        grown = merged(verb.record, [*_known(before), *got], now=ctx.clock.now())
-        await verb.write(changed(grown, grown.state, clock=ctx.clock))
-        up = has_state(InstanceState.RUNNING)
-        await verb.write(await wait_for(ctx, verb.record, up, what="the new machines", lease=verb.lease))
-        record, ready = await lay_out(ctx, verb.record)
-        await start_nodes(ctx, record, ready, names=[slot.name for slot in slots])
-        await verb.write(record)
-        await living(ctx, verb.record)
+        await _bring_up(ctx, verb, slots, model.offer, token)
     except BaseException:
-        await finish(_drop(ctx, verb, [slot.name for slot in slots]))
-        verb.unharmed = ClusterState.RUNNING
+        # When this fails too, the nodes stay unsettled, and the cluster scaling.
+        await finish(_drop(verb, [slot.name for slot in slots]))
         raise
 
 
-def _known(record: ClusterRecord) -> list[Instance]:
-    return [node.instance for node in record.nodes if node.instance is not None]
+async def _bring_up(ctx: Context, verb: Running, slots: Sequence[Slot], offer: Offer, token: str) -> None:
+    got = await launch_slots(ctx, verb.record, verb.lease, slots, offer, token)
+    grown = merged(verb.record, [*instances(verb.record), *got], now=ctx.clock.now())
+    await verb.write(changed(grown, grown.state, clock=ctx.clock))
+    up = has_state(InstanceState.RUNNING)
+    await verb.write(await wait_for(ctx, verb.record, up, what="the new machines", lease=verb.lease))
+    record, ready = await lay_out(ctx, verb.record)
+    await verb.write(record)
+    await start_nodes(ctx, record, ready, names=[slot.name for slot in slots])
+    await living(ctx, verb.record)
+    await verb.write(_marked(verb.record, [slot.name for slot in slots], unsettled=False))
 
 
-async def _shrink(ctx: Context, verb: Running, fewer: int) -> None:
-    compute = [node for node in verb.record.nodes if node.slot.role != "manager"]
-    leaving = sorted(compute, key=lambda node: node.slot.index)[-fewer:]
-    verb.unharmed = None
-    await _drop(ctx, verb, [node.name for node in leaving])
+async def _shrink(verb: Running, count: int) -> None:
+    names = leaving(verb.record, count)
+    await verb.write(_marked(verb.record, names, unsettled=True))
+    await _drop(verb, names)
 
 
-async def _drop(ctx: Context, verb: Running, names: list[str]) -> None:
-    """Delete the machines of these nodes, wait until they are gone, and take them out of the record."""
-    record = await look(ctx, await ctx.door(ctx.store.record, verb.record.handle))
-    provider = ctx.provider(record.holding.provider)
-    ids = [n.instance.id for n in record.nodes if n.name in names and n.instance is not None]
-    for name in names:
-        ctx.tell(record.handle, "terminating", node=name)
-        await links.close_one(ctx, record.handle, name)
-    if ids:
-        await patiently(ctx, verb.lease, lambda: provider.terminate(record.holding, ids))
+async def _drop(verb: Running, names: Sequence[str]) -> None:
+    verb.record = await drop_nodes(verb.ctx, verb.record, verb.lease, names)
 
-    def left(seen: ClusterRecord) -> bool:
-        states = [n.instance.state for n in seen.nodes if n.name in names and n.instance is not None]
-        return all(state is InstanceState.GONE for state in states)
 
-    seen = await wait_for(ctx, record, left, what=f"the end of {', '.join(names)}")
-    await verb.write(msgspec.structs.replace(seen, nodes=tuple(n for n in seen.nodes if n.name not in names)))
+def leaving(record: ClusterRecord, count: int) -> list[str]:
+    """The names of the nodes that go when `count` compute nodes stay: those of the highest index."""
+    compute = sorted((node for node in record.nodes if node.slot.role != "manager"), key=lambda node: node.slot.index)
+    return [node.name for node in compute[count:]]
+
+
+def _marked(record: ClusterRecord, names: Sequence[str], *, unsettled: bool) -> ClusterRecord:
+    nodes = (msgspec.structs.replace(n, unsettled=unsettled) if n.name in names else n for n in record.nodes)
+    return msgspec.structs.replace(record, nodes=tuple(nodes))

@@ -31,8 +31,9 @@ def check_allowed(record: ClusterRecord, verb: str) -> None:
         return  # its first node is up: `deploy(wait="min")`
     title = describe_name(record)
     if record.state is ClusterState.TERMINATED:
+        because = f" ({record.reason})" if record.reason else ""
         raise IllegalState(
-            f"cluster {title} has been terminated: {verb} is not possible any more",
+            f"cluster {title} has been terminated{because}: {verb} is not possible any more",
             hint="deploy its contract again, or see `cloudclusters clusters`",
         )
     possible = [other for other in VERBS if record.state in ALLOWED[other] and other != verb]
@@ -40,6 +41,12 @@ def check_allowed(record: ClusterRecord, verb: str) -> None:
         f"cluster {title} is {record.state}: {verb} is not possible now",
         hint=f"possible now: {', '.join(possible)}",
     )
+
+
+def check_possible(record: ClusterRecord, verb: str) -> None:
+    """`check_allowed` before the lease is taken: a verb under way may be a dead one, which the lease will tell."""
+    if record.state not in ClusterState.under_way():
+        check_allowed(record, verb)
 
 
 def describe_name(record: ClusterRecord) -> str:

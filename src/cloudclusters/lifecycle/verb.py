@@ -55,31 +55,40 @@ async def running(
             await verb_under_way.enter(during)
             yield verb_under_way
             await close_steps(ctx, cluster, lease, after.value)
+            verb_under_way.unharmed = None
             await verb_under_way.enter(after)
         except BaseException as exc:
-            await finish(_ended_early(verb_under_way, verb, exc))
+            await finish(_ended_early(verb_under_way, verb, exc, before=record, after=after))
             if isinstance(exc, ExceptionGroup):
                 raise ClusterBroken(
-                    f"{verb} of {describe_name(record)} failed on several nodes: "
-                    + "; ".join(str(getattr(e, "message", e)) for e in exc.exceptions),
+                    f"{verb} of {describe_name(record)} failed on several nodes: " + _why(verb, exc),
                     hint=f"try `cloudclusters restart {cluster}`, or `cloudclusters terminate {cluster}`",
                 ) from exc
             raise
         ctx.tell(cluster, after.value)
 
 
-async def _ended_early(verb: Running, name: str, exc: BaseException) -> None:
+async def _ended_early(
+    verb: Running, name: str, exc: BaseException, *, before: ClusterRecord, after: ClusterState
+) -> None:
     ctx = verb.ctx
     reason = _why(name, exc)
-    state = verb.unharmed or ClusterState.BROKEN
-    # The latest record is the store's: the body may have written one that it did not hand back.
-    record = await ctx.door(ctx.store.record, verb.record.handle)
-    record = changed(record, state, clock=ctx.clock, reason="" if verb.unharmed else f"{name}: {reason}")
     with contextlib.suppress(CloudClustersError):
-        # When even this cannot be written, the open intention in the journal makes the next command reconcile.
+        # When even this cannot be written, the state, which only lasts while a verb runs, makes the next command mend.
+        # The latest record is the store's: the body may have written one that it did not hand back.
+        record = await ctx.door(ctx.store.record, verb.record.handle)
+        if record.state is after and verb.unharmed is None:
+            return  # the cancellation came when all was done and written
+        if any(node.unsettled for node in record.nodes):
+            ctx.tell(record.handle, record.state.value, f"{reason}; the next command goes on with it")
+            return
+        if verb.unharmed is not None:
+            record = changed(record, verb.unharmed, clock=ctx.clock, reason=before.reason)
+        else:
+            record = changed(record, ClusterState.BROKEN, clock=ctx.clock, reason=f"{name}: {reason}")
         await close_steps(ctx, record.handle, verb.lease, f"failed: {reason}")
         await ctx.write(record, verb.lease)
-    ctx.tell(record.handle, state.value, reason)
+        ctx.tell(record.handle, record.state.value, reason)
 
 
 def _why(name: str, exc: BaseException) -> str:

@@ -48,6 +48,8 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     offer: Offer
     token: str
     instance: Instance | None = None
+    unsettled: bool = False
+    """`scale` is adding it or letting go of it; when that ends half-way, the node is deleted."""
 
     @property
     def name(self) -> str:
