@@ -166,6 +166,7 @@ class Instances:
 
     def _born(self, reservation: Reservation) -> Reservation:
         """New instances are pending, at addresses of their own, with hosts that do not run yet."""
+        user = _login_user(reservation.instances[0])
         for instance in reservation.instances:
             nic = instance.nics[0]
             life = Life(instance, time.monotonic(), bool(nic.public_ip_auto_assign))
@@ -174,7 +175,7 @@ class Instances:
             self.lives[instance.id] = life
             life.turn("pending")
             life.show_public(None)
-            self.driver.create(self._spec(instance))
+            self.driver.create(self._spec(instance, user))
         self.refresh_firewalls()
         for instance in reservation.instances:
             self._later(self.pending_delay, self._boot, self.lives[instance.id])
@@ -300,13 +301,13 @@ class Instances:
             nic.private_ip_address = nic.subnet.get_available_subnet_ip(instance=instance)
         nic.private_ip_addresses[0]["PrivateIpAddress"] = nic.private_ip_address
 
-    def _spec(self, instance: Instance) -> HostSpec:
+    def _spec(self, instance: Instance, user: str) -> HostSpec:
         keys = [] if not instance.key_name else [instance.ec2_backend.key_pairs[instance.key_name].material_public]
         return HostSpec(
             name=instance.id,
             hostname="ip-" + str(instance.private_ip).replace(".", "-"),
             address=str(instance.private_ip),
-            user=_login_user(instance),
+            user=user,
             authorized_keys=[key.decode() if isinstance(key, bytes) else str(key) for key in keys],
             user_data=base64.b64decode(str(instance.user_data or "")),
             shared=self._shared,
