@@ -82,7 +82,7 @@ def has_state(state: InstanceState) -> Callable[[ClusterRecord], bool]:
                 raise NodeError(
                     f"the machine of {node.name} ({node.instance.id}) is {node.instance.state}"
                     + (f": {node.instance.reason}" if node.instance.reason else ""),
-                    hint=f"it cannot come back: `cloudclusters terminate {record.handle}`, and deploy the contract again",
+                    hint=f"it cannot come back: `cloudclusters terminate {record.handle}`, then deploy anew",
                 )
         return all(n.instance is not None and n.instance.state is state for n in record.nodes)
 
