@@ -148,3 +148,16 @@ def test_two_regions_do_not_share_addresses(cloud: Cloud) -> None:
 
     assert there["Placement"]["AvailabilityZone"] == "eu-west-1a"
     assert there["PrivateIpAddress"] != cloud.look(here)["PrivateIpAddress"]
+
+
+def test_quota_is_told_and_kept(cloud: Cloud) -> None:
+    """Service Quotas names the limit that a launch runs into."""
+    cloud.bed.front.quotas.values["L-1216C47A"] = 8
+    quotas = cloud.client("service-quotas")
+    told = quotas.get_service_quota(ServiceCode="ec2", QuotaCode="L-1216C47A")["Quota"]
+    listed = {row["QuotaCode"]: row["Value"] for row in quotas.list_service_quotas(ServiceCode="ec2")["Quotas"]}
+    cloud.run(2)
+
+    assert (told["Value"], listed["L-1216C47A"]) == (8, 8)
+    assert told["QuotaName"].startswith("Running On-Demand Standard")
+    assert refused(cloud.run) == "VcpuLimitExceeded"

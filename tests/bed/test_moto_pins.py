@@ -54,6 +54,12 @@ def test_some_actions_are_not_implemented(ec2, call: str) -> None:
         getattr(ec2, call)(**arguments)
 
 
+def test_quotas_are_not_implemented(ec2) -> None:
+    """The front tells and keeps them."""
+    with pytest.raises(NotImplementedError):
+        boto3.client("service-quotas", region_name="us-east-1").list_service_quotas(ServiceCode="ec2")
+
+
 def test_placement_group_of_a_launch_is_dropped(ec2) -> None:
     """The front tells the instance afterwards."""
     assert run(ec2, Placement={"GroupName": "near"})["Instances"][0]["Placement"].get("GroupName", "") == ""

@@ -24,6 +24,7 @@ from cloudclusters.testing.bed.launching import Launching
 from cloudclusters.testing.bed.news import without_newborn
 from cloudclusters.testing.bed.placement import PlacementGroups
 from cloudclusters.testing.bed.prices import SpotPrices
+from cloudclusters.testing.bed.quotas import Quotas
 
 Environ = dict[str, object]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -40,7 +41,8 @@ class Front:
         self._moto, self._instances, self._faults, self._calls = moto, instances, faults, calls
         self.groups = PlacementGroups(instances)
         self.prices = SpotPrices()
-        self._launching = Launching(instances, faults, self.groups, self.prices)
+        self.quotas = Quotas(instances)
+        self._launching = Launching(instances, faults, self.groups, self.prices, self.quotas)
         self._answered: dict[tuple[str, str, str], tuple[dict[str, str], Answer]] = {}
         self._lock = threading.RLock()
         self._own: dict[str, Callable[[Call], Answer]] = {
@@ -73,12 +75,15 @@ class Front:
         return [answer.body]
 
     def clear(self) -> None:
-        """Forget tokens, placement groups and prices."""
+        """Forget tokens, placement groups, prices and quotas."""
         self._answered.clear()
         self.groups.groups.clear()
         self.prices.fixed.clear()
+        self.quotas.clear()
 
     def _answer(self, call: Call, environ: Environ, body: bytes) -> Answer:
+        if call.service == "servicequotas":
+            return self.quotas.answer(call, body) or self._ask_moto(call, environ, body)
         if call.service != "ec2":
             return self._ask_moto(call, environ, body)
         token = call.parameters.get(_TOKEN)

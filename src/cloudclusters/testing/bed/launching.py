@@ -13,13 +13,17 @@ from cloudclusters.testing.bed.faults import Faults
 from cloudclusters.testing.bed.instances import ACCOUNT, Instances
 from cloudclusters.testing.bed.placement import PlacementGroups
 from cloudclusters.testing.bed.prices import SpotPrices
+from cloudclusters.testing.bed.quotas import Quotas
 
 
 class Launching:
     """Checks a launch; answers with an error, or with the call as moto has to see it."""
 
-    def __init__(self, instances: Instances, faults: Faults, groups: PlacementGroups, prices: SpotPrices) -> None:
-        self._instances, self._faults, self._groups, self._prices = instances, faults, groups, prices
+    def __init__(
+        self, instances: Instances, faults: Faults, groups: PlacementGroups, prices: SpotPrices, quotas: Quotas
+    ) -> None:
+        self._instances, self._faults, self._groups = instances, faults, groups
+        self._prices, self._quotas = prices, quotas
 
     def check(self, call: Call) -> Call | Answer:
         """RunInstances: the same call with a subnet, and as many instances as there is room for."""
@@ -118,6 +122,9 @@ class Launching:
         count = high if room is None else min(high, room)
         if count < low:
             return _no_capacity(call, kind, zone)
+        too_many = self._quotas.exceeded(call, kind, count)
+        if too_many is not None:
+            return too_many
         changed = {**call.parameters, "MinCount": str(count), "MaxCount": str(count)}
         if _given_subnet(call) is None:
             first = "NetworkInterface.1.SubnetId" if "NetworkInterface.1.DeviceIndex" in changed else "SubnetId"
