@@ -15,7 +15,7 @@ from moto import mock_aws
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ec2() -> Iterator[object]:
     """The SDK on moto alone, in this process; no call leaves it."""
     with mock_aws():
@@ -24,7 +24,7 @@ def ec2() -> Iterator[object]:
 
 def run(ec2, **more) -> dict:
     """Launch, and describe what came of it."""
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = ec2.describe_images(Filters=[{"Name": "name", "Values": ["ubuntu*"]}])["Images"][0]["ImageId"]
     answer = ec2.run_instances(**({"ImageId": image, "InstanceType": "t3.xlarge", "MinCount": 1, "MaxCount": 1} | more))
     return ec2.describe_instances(InstanceIds=[answer["Instances"][0]["InstanceId"]])["Reservations"][0]
 
