@@ -141,6 +141,16 @@ class ClusterBroken(CloudClustersError):
     remedy = Remedy.WAIT
 
 
+class SeveralFailed(CloudClustersError):
+    """Several of the things done at once failed; the message tells all of them, and `errors` holds them."""
+
+    def __init__(self, message: str, *, hint: str = "", errors: Sequence[CloudClustersError] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = tuple(errors)
+        if errors:
+            self.remedy = max((error.remedy for error in errors), key=lambda remedy: remedy.value)
+
+
 class WaitTimeout(CloudClustersError):
     """A wait that ran past its time limit."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.session import Session, session
 from cloudclusters.api.targets import Target, handle_of, handles_of
-from cloudclusters.base.gather import gather
+from cloudclusters.base.gather import each_to_its_end
 from cloudclusters.base.loop import core_loop
 from cloudclusters.errors import InvalidContract, NodeError, ProviderError, UnreadableRecord, WaitTimeout
 from cloudclusters.lifecycle.context import Context
@@ -22,8 +22,8 @@ Verb = Callable[[Context, str], Coroutine[object, object, ClusterRecord]]
 
 
 async def on_each(of: Session, verb: Verb, handles: Sequence[str]) -> list[ClusterRecord]:
-    """Run a verb on several clusters at once."""
-    return await gather(verb(of.context, handle) for handle in handles)
+    """Run a verb on several clusters at once; one that fails stops none of the others, and all failures are told."""
+    return await each_to_its_end(verb(of.context, handle) for handle in handles)
 
 
 def _each(verb: Verb, targets: Sequence[Target], *, ends_processes: bool = False) -> Cluster | list[Cluster]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from cloudclusters.base.door import finish
-from cloudclusters.errors import CloudClustersError, ClusterBroken
+from cloudclusters.errors import CloudClustersError, ClusterBroken, SeveralFailed
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps
@@ -59,7 +59,7 @@ async def running(
             await verb_under_way.enter(after)
         except BaseException as exc:
             await finish(_ended_early(verb_under_way, verb, exc, before=record, after=after))
-            if isinstance(exc, ExceptionGroup):
+            if isinstance(exc, ExceptionGroup | SeveralFailed):
                 raise ClusterBroken(
                     f"{verb} of {describe_name(record)} failed on several nodes: " + _why(verb, exc),
                     hint=f"try `cloudclusters restart {cluster}`, or `cloudclusters terminate {cluster}`",
@@ -94,7 +94,7 @@ async def _ended_early(
 def _why(name: str, exc: BaseException) -> str:
     match exc:
         case CloudClustersError():
-            return exc.message
+            return "; ".join(exc.message.splitlines()) if isinstance(exc, SeveralFailed) else exc.message
         case BaseExceptionGroup():
             return "; ".join(_why(name, inner) for inner in exc.exceptions)
         case asyncio.CancelledError():
