@@ -9,8 +9,10 @@ import sys
 
 from cloudclusters.api.session import Session
 from cloudclusters.errors import CloudClustersError
-from cloudclusters.store.record import ClusterState
+from cloudclusters.store.record import ClusterRecord, ClusterState
 
+UNDOING = 300.0
+"""Seconds that a deploy interrupted at the end of the program may take to delete what it made."""
 _ENDED = (ClusterState.TERMINATED, ClusterState.INTERRUPTED)
 
 
@@ -24,15 +26,27 @@ def remember(of: Session, handle: str) -> None:
 def _leave(of: Session, os_pid: int) -> None:
     if os.getpid() != os_pid:
         return
-    for handle, deploy in of.pending.items():
-        if not deploy.done():
-            print(f"cloudclusters: waiting for the deploy of {handle} to end (Ctrl-C undoes it)", file=sys.stderr)  # noqa: T201
-            concurrent.futures.wait([deploy])
-    for line in still_running(of):
-        print(line, file=sys.stderr)  # noqa: T201
     from cloudclusters.base.loop import core_loop
 
+    try:
+        for handle, deploy in list(of.pending.items()):
+            _await(handle, deploy)
+    except KeyboardInterrupt:
+        print("cloudclusters: undoing what is not deployed yet (Ctrl-C again: let go)", file=sys.stderr)  # noqa: T201
+        core_loop().close(patience=UNDOING)
+    for line in still_running(of):
+        print(line, file=sys.stderr)  # noqa: T201
     core_loop().close()
+
+
+def _await(handle: str, deploy: concurrent.futures.Future[ClusterRecord]) -> None:
+    """Wait for a deploy, and tell of its failure when nobody has been told."""
+    if deploy.done():
+        return
+    print(f"cloudclusters: waiting for the deploy of {handle} to end (Ctrl-C undoes it)", file=sys.stderr)  # noqa: T201
+    concurrent.futures.wait([deploy])
+    if not deploy.cancelled() and (error := deploy.exception()) is not None:
+        print(f"cloudclusters: {error}", file=sys.stderr)  # noqa: T201
 
 
 def still_running(of: Session) -> list[str]:

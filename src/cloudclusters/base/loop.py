@@ -82,8 +82,8 @@ class CoreLoop:
                 job.cancel()
         return job.result()
 
-    def close(self) -> None:
-        """Cancel what still runs, wait for its clean-up, and end the thread."""
+    def close(self, *, patience: float = 30.0) -> None:
+        """Cancel what still runs, wait at most `patience` seconds for its clean-up, and end the thread."""
 
         async def drain() -> None:
             rest = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
@@ -93,7 +93,7 @@ class CoreLoop:
 
         if self._thread.is_alive():
             with contextlib.suppress(concurrent.futures.TimeoutError):
-                asyncio.run_coroutine_threadsafe(drain(), self.loop).result(timeout=30)
+                asyncio.run_coroutine_threadsafe(drain(), self.loop).result(patience)
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(timeout=5)
         if not self.loop.is_running():
