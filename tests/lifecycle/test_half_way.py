@@ -1,4 +1,4 @@
-"""What a failure, a cancellation or a crash between two steps of a verb leaves, and what the next command makes of it."""
+"""What a failure, a cancellation or a crash between two steps leaves, and what the next command makes of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from lifecycle_world import World, plan_of
 
+from cloudclusters.api.deploying import within
 from cloudclusters.base.cloud import InstanceState
 from cloudclusters.errors import (
     CloudClustersError,
@@ -17,14 +18,18 @@ from cloudclusters.errors import (
     NoCapacity,
     NodeError,
     ProviderError,
+    WaitTimeout,
 )
+from cloudclusters.lifecycle.context import Link
 from cloudclusters.lifecycle.deploy import deploy
 from cloudclusters.lifecycle.interrupt import interrupt
+from cloudclusters.lifecycle.links import open_one
 from cloudclusters.lifecycle.reconcile import reconcile
 from cloudclusters.lifecycle.reconnect import reconnect, refresh
 from cloudclusters.lifecycle.restart import restart
 from cloudclusters.lifecycle.resume import resume
-from cloudclusters.lifecycle.scale import scale
+from cloudclusters.lifecycle.scale import leaving, scale
+from cloudclusters.lifecycle.terminate import terminate
 from cloudclusters.store.record import ClusterRecord, ClusterState
 from cloudclusters.testing.cloud import Timing
 from cloudclusters.testing.fleet import Fate
@@ -238,3 +243,63 @@ def test_a_cancellation_that_comes_when_all_is_done_breaks_nothing(
         asyncio.run(verb(world.ctx, record.handle))
 
     assert latest(world, record).state is wanted
+
+
+def test_a_throttled_release_is_ridden_out(world: World) -> None:
+    """The machines are gone; the user is not asked to repeat the verb for a provider that wants calm."""
+    record = deployed(world)
+    world.cloud.throttle("release", times=3)
+
+    assert asyncio.run(terminate(world.ctx, record.handle)).state is ClusterState.TERMINATED
+    assert world.cloud.left() == []
+
+
+def test_a_deploy_past_its_time_tells_what_is_left(world: World) -> None:
+    """It does not claim that everything was deleted when it was not."""
+    world.cloud.slow(boot=Timing(10**6, 0.0))
+    world.cloud.fail("terminate", "CredentialsRefused", times=1)
+
+    with pytest.raises(WaitTimeout, match="Not everything could be deleted"):
+        asyncio.run(within(deploy(world.ctx, plan_of()), 0.3))
+
+    (record,) = world.ctx.store.records()
+    asyncio.run(reconcile(world.ctx, record.handle))
+    assert world.cloud.left() == []
+
+
+def test_an_error_of_our_own_in_a_deploy_undoes_it_and_is_told_as_it_is(world: World) -> None:
+    """Also what nobody thought of leaves nothing; the record gives the reason."""
+
+    def reached(milestone: str, record: ClusterRecord) -> None:
+        if milestone == "launched":
+            raise ZeroDivisionError("by mistake")
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(deploy(world.ctx, plan_of(), reached=reached))
+
+    (record,) = world.ctx.store.records(terminated=True)
+    assert (record.state, record.reason) == (ClusterState.TERMINATED, "ZeroDivisionError: by mistake")
+    assert world.cloud.left() == []
+
+
+def test_two_who_connect_at_once_share_one_connection(world: World) -> None:
+    """The second one is closed, not lost."""
+    record = deployed(world)
+    world.ctx.links.clear()
+    before = len(world.fleet.links)
+
+    async def both() -> list[Link]:
+        return list(await asyncio.gather(*(open_one(world.ctx, record, record.nodes[0]) for _ in range(2))))
+
+    one, two = asyncio.run(both())
+
+    assert one is two
+    assert len(world.fleet.links) - before <= 2
+
+
+def test_the_nodes_that_leave_are_chosen_from_the_record(world: World) -> None:
+    """Not from those whose workers live: work must be moved from the nodes that really go."""
+    record = deployed(world, 4)
+
+    assert leaving(record, 2) == ["node2", "node3"]
+    assert leaving(record, 4) == []

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.leaving import remember
 from cloudclusters.api.session import Session
+from cloudclusters.base.door import finish
 from cloudclusters.base.loop import Interrupted, core_loop
 from cloudclusters.contract.document import Plan
 from cloudclusters.engine.registry import engine
@@ -67,9 +68,8 @@ async def within(work: Coroutine[object, object, T], timeout: float | None) -> T
     except TimeoutError as exc:
         if not limit.expired():
             raise
-        raise WaitTimeout(
-            f"not deployed within {timeout:g} s; what had been made was deleted", hint="give a longer timeout"
-        ) from exc
+        left = " ".join(getattr(exc.__cause__, "__notes__", []))  # what the clean-up of the cancelled verb says
+        raise WaitTimeout(f"not deployed within {timeout:g} s. {left}".rstrip(), hint="give a longer timeout") from exc
 
 
 async def begin(of: Session, plan: Plan, *, name: str, wait: Wait, timeout: float | None, keep: bool) -> Cluster:
@@ -87,7 +87,7 @@ async def begin(of: Session, plan: Plan, *, name: str, wait: Wait, timeout: floa
             await asyncio.wait({event, task}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
-            await asyncio.wait({task})
+            await finish(asyncio.wait({task}))  # its clean-up, however often we are cancelled
             raise
         if not event.done():
             event.cancel()

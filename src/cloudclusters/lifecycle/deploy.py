@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 
@@ -146,9 +147,10 @@ async def undone_on_failure(ctx: Context, record: ClusterRecord, lease: Lease, *
             f"cluster {describe_name(record)} was not deployed: {_sentence(exc)}\n{left}",
             hint=getattr(exc, "hint", "") or "deploy again, or see `cloudclusters explain` for other machines",
         ) from exc
-    except BaseException:
-        ctx.tell(record.handle, "undoing", "the deploy was cancelled; deleting what was made")
-        await _clean_up(ctx, record, lease, "cancelled")
+    except BaseException as exc:
+        reason = "cancelled" if isinstance(exc, asyncio.CancelledError) else _sentence(exc)
+        ctx.tell(record.handle, "undoing", f"{reason}; deleting what was made")
+        exc.add_note(await _clean_up(ctx, record, lease, reason))
         raise
 
 

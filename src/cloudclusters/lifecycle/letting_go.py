@@ -13,6 +13,7 @@ from cloudclusters.engine.protocol import Layout
 from cloudclusters.errors import ProviderUnavailable, Throttled
 from cloudclusters.lifecycle import keys, links, logs
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.launching import patiently
 from cloudclusters.lifecycle.machines import PATIENCE, merged
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
@@ -37,7 +38,7 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
     await links.close_all(ctx, record.handle)
     await ctx.door(ctx.store.intend, lease, "let go", {"cluster": record.handle})
     seen = await delete_machines(ctx, record.holding, lease)
-    await ctx.act(lease, ctx.provider(record.holding.provider).release, record.holding)
+    await release_holding(ctx, record.holding, lease)
     await ctx.door(keys.remove, ctx.home, record.handle)
     record = merged(record, seen, now=ctx.clock.now())
     nodes = tuple(msgspec.structs.replace(node, instance=_gone(node.instance)) for node in record.nodes)
@@ -107,6 +108,12 @@ async def delete_machines(
     )
     assert seen is not None
     return seen
+
+
+async def release_holding(ctx: Context, holding: Holding, lease: Lease) -> None:
+    """Undo what was prepared for a holding whose machines are gone, riding out throttling."""
+    provider = ctx.provider(holding.provider)
+    await patiently(ctx, lease, lambda: provider.release(holding))
 
 
 async def drop_nodes(ctx: Context, record: ClusterRecord, lease: Lease, names: Collection[str]) -> ClusterRecord:

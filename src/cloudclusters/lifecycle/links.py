@@ -63,8 +63,10 @@ async def open_one(ctx: Context, record: ClusterRecord, node: NodeRecord, *, pat
             f"{node.name} of {record.handle} does not answer",
             hint=f"`cloudclusters status {record.handle} --refresh` shows what runs",
         ) from last
-    ctx.links[record.handle, node.name] = link
-    return link
+    first = ctx.links.setdefault((record.handle, node.name), link)
+    if first is not link:  # somebody else connected meanwhile
+        await link.close()
+    return first
 
 
 async def _kept(ctx: Context, cluster: str, node: str) -> Link | None:
@@ -74,7 +76,8 @@ async def _kept(ctx: Context, cluster: str, node: str) -> Link | None:
     try:
         await ask(link, "hello")
     except NodeUnreachable:
-        await close_one(ctx, cluster, node)
+        if ctx.links.get((cluster, node)) is link:
+            await close_one(ctx, cluster, node)
         return None
     return link
 

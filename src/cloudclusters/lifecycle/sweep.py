@@ -9,7 +9,7 @@ from cloudclusters.base.cloud import Holding, InstanceState
 from cloudclusters.errors import LeaseHeld, UnknownHandle, UnreadableRecord
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
-from cloudclusters.lifecycle.letting_go import delete_machines
+from cloudclusters.lifecycle.letting_go import delete_machines, release_holding
 from cloudclusters.lifecycle.reconcile import reconcile
 from cloudclusters.provider.protocol import CanFind
 from cloudclusters.store import Lease
@@ -64,11 +64,14 @@ async def _judge(ctx: Context, holding: Holding, *, everyone: bool, delete: bool
     claim = await _claim(ctx, holding, everyone=everyone)
     if claim or not delete:
         return Finding(holding=holding, machines=machines, claim=claim)
-    async with held(ctx, holding.cluster, "sweep") as lease:
-        await delete_machines(ctx, holding, lease)
-        await ctx.act(lease, ctx.provider(holding.provider).release, holding)
-        if everyone:
-            await _bury_unreadable(ctx, lease)
+    try:
+        async with held(ctx, holding.cluster, "sweep") as lease:
+            await delete_machines(ctx, holding, lease)
+            await release_holding(ctx, holding, lease)
+            if everyone:
+                await _bury_unreadable(ctx, lease)
+    except LeaseHeld as exc:
+        return Finding(holding=holding, machines=machines, claim=exc.message)
     return Finding(holding=holding, machines=machines, claim="", swept=True)
 
 
