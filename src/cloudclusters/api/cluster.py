@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ class Cluster:
 
     def __init__(self, handle: str, *, of: Session | None = None) -> None:
         self.handle = handle
-        self._session = of or session()
+        self._of = of or session()
         self._client: tuple[str, Client] | None = None
 
     def __repr__(self) -> str:
@@ -73,6 +74,13 @@ class Cluster:
 
     def __hash__(self) -> int:
         return hash(self.handle)
+
+    @property
+    def _session(self) -> Session:
+        """The session it was made in; in a forked child the child's own, as connections do not outlive a fork."""
+        if self._of.os_pid != os.getpid():
+            self._of, self._client = session(), None
+        return self._of
 
     # What is stored
 
@@ -240,15 +248,19 @@ class Cluster:
 
     def retire_beyond(self, n: int) -> None:
         """Move work and results away from the nodes that `scale(n)` lets go of; waits until they are moved."""
-        from cloudclusters.lifecycle.scale import check_count
+        from cloudclusters.lifecycle.reconcile import reconcile
+        from cloudclusters.lifecycle.scale import check_count, leaving
 
         check_count(n)
-        check_allowed(self.record, "scale")
-        workers = [worker for worker in self._living() if worker.kind is Kind.WORKER]
-        present = list(dict.fromkeys(worker.node for worker in workers))
-        leaving = set(present[n:])
-        names = [worker.full_name for worker in workers if worker.node in leaving]
-        if names and self.record.layout.forwards:
+        record = self.record
+        if record.state in ClusterState.under_way():  # of a dead process, or the lease says so
+            record = core_loop().run(reconcile(self._session.context, self.handle))
+        check_allowed(record, "scale")
+        going = leaving(record, n)
+        if not going:
+            return
+        names = [w.full_name for w in self._living() if w.kind is Kind.WORKER and w.node in going]
+        if names and record.layout.forwards:
             self.get_client().retire_workers(names=names, close_workers=False)
 
     # Verbs
@@ -295,9 +307,9 @@ class Cluster:
 
     def close_client(self) -> None:
         """Let go of the Dask client, if there is one; `get_client` makes a new one. May be repeated."""
-        if self._client is not None:
+        if self._of.os_pid == os.getpid() and self._client is not None:  # a forked child has none
             self._client[1].close(timeout=2)
-            self._client = None
+        self._client = None
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cloudclusters.base.event import Event, Listen
 from cloudclusters.settings.home import home
@@ -27,11 +27,25 @@ if TYPE_CHECKING:
     from cloudclusters.store.record import ClusterRecord
 
 
+T = TypeVar("T")
+
+
+class _Once(functools.cached_property[T]):
+    """A `cached_property` that several threads make once; since Python 3.12 it has no lock of its own."""
+
+    def __get__(self, instance: object, owner: type | None = None) -> T:  # type: ignore[override]
+        assert isinstance(instance, Session)
+        with instance.making:
+            return super().__get__(instance, owner)
+
+
 class Session:
     """The shared parts of one process; `session()` gives the one of this process and home."""
 
     def __init__(self, place: Path) -> None:
         self.home = place
+        self.os_pid = os.getpid()
+        self.making = threading.RLock()
         self.listeners: list[Listen] = []
         self.kept: dict[str, Cluster] = {}
         """The clusters that this program deployed or reconnected to, with their open clients."""
@@ -43,7 +57,7 @@ class Session:
         """Whether this program will compute on what it deploys."""
         self._providers: dict[str, Provider] = {}
 
-    @functools.cached_property
+    @_Once
     def settings(self) -> Settings:
         """The configuration of the working directory, read once."""
         from cloudclusters.provider.registry import built_in
@@ -51,21 +65,21 @@ class Session:
 
         return Settings.load(plugins={plugin.name: dict(plugin.settings) for plugin in built_in()})
 
-    @functools.cached_property
+    @_Once
     def store(self) -> Store:
         """The user's store."""
         from cloudclusters.store import Store
 
         return Store.open(self.home)
 
-    @functools.cached_property
+    @_Once
     def catalog(self) -> Catalog:
         """The packaged snapshot."""
         from cloudclusters.catalog import Catalog
 
         return Catalog.packaged()
 
-    @functools.cached_property
+    @_Once
     def context(self) -> Context:
         """What the verbs are given; imports asyncio."""
         from cloudclusters.base.door import Door
@@ -91,7 +105,9 @@ class Session:
             from cloudclusters.provider.registry import plugin
 
             site = Site(home=self.home, owner=self.store.owner, settings=self.settings.section(name))
-            self._providers[name] = plugin(name).open(site)
+            with self.making:
+                if name not in self._providers:
+                    self._providers[name] = plugin(name).open(site)
         return self._providers[name]
 
     def known_providers(self) -> list[str]:
@@ -108,7 +124,11 @@ class Session:
         where = f"{event.cluster}/{event.node}" if event.node else event.cluster
         logging.getLogger("cloudclusters").info("%s: %s%s", where, event.phase, f": {event.text}" if event.text else "")
         for listener in list(self.listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:  # whoever only listens must not stop a verb, let alone its clean-up
+                logging.getLogger("cloudclusters").exception("a listener failed")
+                self.listeners.remove(listener)
 
 
 _lock = threading.Lock()

@@ -124,4 +124,5 @@ def _listening(listen: object) -> Iterator[None]:
     try:
         yield
     finally:
-        listeners.remove(listen)
+        if listen in listeners:  # one that failed has been dropped
+            listeners.remove(listen)
