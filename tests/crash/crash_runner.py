@@ -14,29 +14,47 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from cloudclusters.base.cloud import Endpoint, Offer, Place
+from cloudclusters.base.cloud import Endpoint, InstanceState, Offer, Place
 from cloudclusters.base.door import Door
 from cloudclusters.base.waiting import SystemClock
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
 from cloudclusters.lifecycle.context import Connect, Context, Link
 from cloudclusters.lifecycle.deploy import deploy
+from cloudclusters.lifecycle.interrupt import interrupt
+from cloudclusters.lifecycle.processes import living
 from cloudclusters.lifecycle.reconcile import reconcile
+from cloudclusters.lifecycle.reconnect import refresh
+from cloudclusters.lifecycle.restart import restart
+from cloudclusters.lifecycle.resume import resume
+from cloudclusters.lifecycle.scale import scale
 from cloudclusters.lifecycle.sweep import sweep
 from cloudclusters.lifecycle.terminate import terminate
 from cloudclusters.provider.protocol import Provider, Site
 from cloudclusters.provider.registry import plugin
 from cloudclusters.remote import connect
 from cloudclusters.store import Store
-from cloudclusters.store.record import ClusterState
+from cloudclusters.store.record import ClusterRecord, ClusterState
 from cloudclusters.testing.cloud import FakeCloud
 from cloudclusters.testing.fleet import FakeFleet
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Verb = Callable[[Context, str], Coroutine[object, object, ClusterRecord]]
+
+VERBS: dict[str, tuple[Verb, tuple[Verb, ...]]] = {
+    "terminate": (terminate, ()),
+    "interrupt": (interrupt, ()),
+    "resume": (resume, (interrupt,)),
+    "restart": (restart, ()),
+    "grow": (lambda ctx, handle: scale(ctx, handle, 3), ()),
+    "shrink": (lambda ctx, handle: scale(ctx, handle, 1), ()),
+}
+"""Each verb on a running cluster of two nodes, and what has to come before it."""
 
 
 class Points:
@@ -137,21 +155,52 @@ def in_child(work: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def run(ctx: Context, work: Coroutine[object, object, T]) -> T:
+    """Run on a loop of its own; links belong to the loop that made them."""
+    ctx.links.clear()
+    return asyncio.run(work)
+
+
 def next_command(ctx: Context, which: int) -> None:
     """What the user does next: terminate what is listed, ask for its status, or sweep."""
     records = ctx.store.records()
     if which % 3 == 0:
         for record in records:
-            asyncio.run(terminate(ctx, record.handle))
+            run(ctx, terminate(ctx, record.handle))
         return
     if which % 3 == 1:
         for handle in ctx.store.left_open():
-            asyncio.run(reconcile(ctx, handle))
+            run(ctx, reconcile(ctx, handle))
     else:
-        asyncio.run(sweep(ctx, [record.holding.provider for record in records], delete=True))
+        run(ctx, sweep(ctx, [record.holding.provider for record in records], delete=True))
     for record in ctx.store.records():
-        assert record.state is ClusterState.RUNNING, f"{record.handle} is {record.state}"
-        asyncio.run(terminate(ctx, record.handle))
+        check_accounted(ctx, record)
+        run(ctx, bring_back(ctx, record.handle))
+        run(ctx, terminate(ctx, record.handle))
+
+
+def check_accounted(ctx: Context, record: ClusterRecord) -> None:
+    """Every machine has its node, every node its machine, and no verb seems to be under way."""
+    assert record.state not in ClusterState.under_way(), f"{record.handle} is {record.state}"
+    seen = ctx.provider(record.holding.provider).describe(record.holding)
+    machines = {i.id for i in seen if i.state is not InstanceState.GONE}
+    known = {node.instance.id for node in record.nodes if node.instance is not None}
+    assert machines == known, f"{record.handle} is {record.state}: machines {machines}, nodes {known}"
+    assert len(known) == len(record.nodes)
+    assert len(known) in (1, 2, 3)
+
+
+async def bring_back(ctx: Context, handle: str) -> None:
+    """Make it run again, as a user would who looks at its state."""
+    record = await refresh(ctx, handle)
+    if record.state is not ClusterState.RUNNING:
+        stopped = any(node.instance and node.instance.state is not InstanceState.RUNNING for node in record.nodes)
+        record = await (resume if stopped else restart)(ctx, handle)
+    assert record.state is ClusterState.RUNNING, f"{handle} is {record.state}"
+    alive = {(worker.node, worker.name) for worker in await living(ctx, record)}
+    assert alive == {(p.node, p.name) for p in record.layout.processes}
+    record = await scale(ctx, handle, 2)
+    assert len(record.nodes) == 2
 
 
 def left(name: str, home: Path) -> list[str]:
@@ -172,11 +221,13 @@ def try_point(name: str, verb: str, home: Path, fatal: int, engine: str) -> tupl
     def victim() -> None:
         points = Points(fatal if verb == "deploy" else 0)
         ctx = context(name, home, points)
-        record = asyncio.run(deploy(ctx, plan(name, engine)))
-        if verb == "terminate":
+        record = run(ctx, deploy(ctx, plan(name, engine)))
+        if verb != "deploy":
+            call, before = VERBS[verb]
+            for other in before:
+                run(ctx, other(ctx, record.handle))
             points.passed, points.fatal = 0, fatal
-            ctx.links.clear()
-            asyncio.run(terminate(ctx, record.handle))
+            run(ctx, call(ctx, record.handle))
 
     ended = in_child(victim)
     cleaned = in_child(lambda: next_command(context(name, home, Points(0)), fatal))

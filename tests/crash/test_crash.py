@@ -1,4 +1,4 @@
-"""A driver killed at every point of deploy and terminate leaves nothing that the next command does not clean up."""
+"""A driver killed at every point of any verb leaves nothing that the next command does not clean up."""
 
 from __future__ import annotations
 
@@ -35,8 +35,22 @@ def test_a_driver_killed_at_any_point_leaves_nothing_behind(
     tmp_path: Path, provider: str, verb: str, stride: int, engine: str
 ) -> None:
     """Before and after every written step, provider call and request to an agent."""
-    points = crashes(provider, verb, tmp_path, stride=stride, engine=engine)
+    check(crashes(provider, verb, tmp_path, stride=stride, engine=engine), at_least=20 if stride == 1 else 2)
 
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("verb", ["interrupt", "resume", "restart", "grow", "shrink"])
+@pytest.mark.parametrize(("provider", "stride"), [("fake", 1), ("local", 37)], ids=["fake", "local"])
+def test_a_verb_killed_at_any_point_leaves_a_cluster_that_can_be_brought_back(
+    tmp_path: Path, provider: str, verb: str, stride: int
+) -> None:
+    """Every machine has its node and every node its machine; then it runs again, or is terminated without a rest."""
+    check(crashes(provider, verb, tmp_path, stride=stride, engine="dask"), at_least=15 if stride == 1 else 1)
+
+
+def check(points: list[dict[str, object]], *, at_least: int) -> None:
+    """Nothing was left at any point, and the points were really passed."""
     assert [point for point in points if point["left"]] == []
     assert all(point["ended"] in (-9, 0) for point in points)
-    assert len(points) > (20 if stride == 1 else 2)
+    assert len(points) > at_least
