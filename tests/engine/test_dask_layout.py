@@ -64,6 +64,15 @@ def test_workers_never_get_more_than_the_node_has(processes: int, vcpus: int, me
     assert int(str(second["memory_bytes"])) * processes <= memory
 
 
+def test_the_agent_gets_the_limit_that_the_worker_knows() -> None:
+    """Dask alone only pauses a worker beyond its share: without a nanny nobody else ends it."""
+    layout = DaskEngine().layout([member(0, processes=2), member(1, processes=2)])
+
+    limits = {p.node: p.memory_bytes for p in layout.processes if p.kind is Kind.WORKER}
+
+    assert limits == {node: config(layout, node)["memory_bytes"] for node in ("node0", "node1")}
+
+
 def test_unknown_memory_is_no_limit() -> None:
     """A node that does not say how much memory it has gets no limit, not a limit of nothing."""
     layout = DaskEngine().layout([member(0, memory_bytes=0)])

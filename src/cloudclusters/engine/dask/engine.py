@@ -49,7 +49,8 @@ class DaskEngine:
         files = _shared_files()
         for member in members:
             count = _workers_on(member)
-            processes += [_worker(member, index) for index in range(count)]
+            share = _share(member, entry, count)
+            processes += [_worker(member, index, share) for index in range(count)]
             files.append(_config(member, entry, count))
         forwards = (
             Forward(name="scheduler", node=entry.name, address=entry.address, port=PORT),
@@ -89,7 +90,7 @@ def _scheduler(entry: Member) -> Process:
     )
 
 
-def _worker(member: Member, index: int) -> Process:
+def _worker(member: Member, index: int, memory_bytes: int) -> Process:
     name = f"worker{index}"
     return Process(
         node=member.name,
@@ -97,6 +98,7 @@ def _worker(member: Member, index: int) -> Process:
         kind=Kind.WORKER,
         argv=(*member.python, _SCRIPT, "worker", _CONFIG, f"{member.name}/{name}/{{life}}"),
         env=dict(_THREADS),
+        memory_bytes=memory_bytes,  # there is no Dask nanny to end it beyond its share: the agent does
     )
 
 
