@@ -62,10 +62,12 @@ def check_wait(wait: object, timeout: object) -> None:
 
 async def within(work: Coroutine[object, object, T], timeout: float | None) -> T:
     """Await a verb for at most `timeout` seconds; it is cancelled then, and cleans up, before `WaitTimeout`."""
+    limit = asyncio.timeout(timeout)
     try:
-        async with asyncio.timeout(timeout) as limit:
+        async with limit:
             return await work
-    except TimeoutError as exc:
+    except (TimeoutError, asyncio.CancelledError) as exc:
+        # A verb that fails in the moment its time is up may end as cancelled: on 3.11 the two are mixed up.
         if not limit.expired():
             raise
         left = " ".join(getattr(exc.__cause__, "__notes__", []))  # what the clean-up of the cancelled verb says
