@@ -57,8 +57,9 @@ class Life:
 
     def turn(self, state: str, *, code: str = "", reason: str = "") -> None:
         """Enter a state, with the reason that describes show."""
-        self.instance._state.name, self.instance._state.code = state, CODES[state]
+        # The reason first: who sees the state must see why.
         self.instance.state_reason.code, self.instance.state_reason.message = code, reason
+        self.instance._state.name, self.instance._state.code = state, CODES[state]
 
     def groups(self) -> list[SecurityGroup]:
         """Its security groups, over all its interfaces."""
