@@ -105,6 +105,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_address: str = ""
     launched_at: float = 0.0
     reason: str = ""
+    words: dict[str, str] = {}
+    """What was kept with it by `CanMark`; holds no secret."""
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,6 +134,10 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     slots: tuple[Slot, ...]
     image: str = ""
     user_data: str = ""
+    """What the machine reads at its first boot; cloud-init's forms."""
     disk_bytes: int | None = None
+    """Least size of its root disk; None is the image's own."""
+    rdma: bool = False
+    """With the provider's network interface for RDMA."""
     vcpus: int | None = None
     memory_bytes: int | None = None

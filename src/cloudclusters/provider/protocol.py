@@ -6,7 +6,7 @@ Every verb returns at once, may be repeated, is silent about what is already gon
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -113,6 +113,67 @@ class CanConsole(Protocol):
         ...
 
 
+@runtime_checkable
+class CanAdmit(Protocol):
+    """The provider has a firewall of ours in front of the machines, and knows the caller's address."""
+
+    def admit(self, holding: Holding, ports: Collection[int] = ()) -> Holding:
+        """Let the caller's present address in, for SSH and these ports, and no address that was let in before.
+
+        Returns the holding with what is admitted in `resources`; a firewall of the user's own is left alone.
+        """
+        ...
+
+
+@runtime_checkable
+class CanChooseZone(Protocol):
+    """The provider can be told the zone of a region that machines shall be in."""
+
+    def zones(self, offer: Offer) -> Sequence[Place]:
+        """The zones of the offer's region where its type is sold, in the order to try; empty where unknown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What one look at the provider's account found; without `ok`, `hint` says what to do."""
+
+    name: str
+    ok: bool
+    found: str
+    hint: str = ""
+
+
+@runtime_checkable
+class CanCheck(Protocol):
+    """The provider can say whether we may use it: credentials, region, permissions …"""
+
+    def checks(self) -> Iterable[Check]:
+        """Look, changing nothing and costing nothing; one finding after the other."""
+        ...
+
+
+@runtime_checkable
+class CanEnter(Protocol):
+    """The provider can let a key into a running machine for a minute: the way in for who lost the cluster's key."""
+
+    def enter(self, holding: Holding, instance: str, user: str, public_key: str) -> None:
+        """Let this public key (one line) in as `user`, for about a minute."""
+        ...
+
+
+@runtime_checkable
+class CanMark(Protocol):
+    """The provider can keep a few more words with machines that it has."""
+
+    def mark(self, holding: Holding, words: Mapping[str, str]) -> None:
+        """Keep these words with every machine of the holding, and those of the same names no more.
+
+        `Instance.words` has them from then on; none may be secret.
+        """
+        ...
+
+
 class Open(Protocol):
     """How a plugin opens its provider."""
 
@@ -135,5 +196,7 @@ class Plugin:
     """The SDK's top-level modules; the provider is installed when all can be found."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The keys of its configuration section, each with its meaning."""
+    policy: Callable[[Mapping[str, str]], str] | None = None
+    """The least rights that a user needs for these settings, as the provider writes them down."""
     hidden: bool = False
     """For tests: found by name, but not shown to users."""
