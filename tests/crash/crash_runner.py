@@ -14,18 +14,19 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from cloudclusters.base.cloud import Endpoint, InstanceState, Offer, Place
+from cloudclusters.base.cloud import InstanceState, Offer, Place
 from cloudclusters.base.door import Door
 from cloudclusters.base.waiting import SystemClock
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
-from cloudclusters.lifecycle.context import Connect, Context, Link
+from cloudclusters.lifecycle.context import Context, Link, Reach
 from cloudclusters.lifecycle.deploy import deploy
 from cloudclusters.lifecycle.interrupt import interrupt
 from cloudclusters.lifecycle.processes import living
+from cloudclusters.lifecycle.reaching import Reaching
 from cloudclusters.lifecycle.reconcile import reconcile
 from cloudclusters.lifecycle.reconnect import refresh
 from cloudclusters.lifecycle.restart import restart
@@ -35,9 +36,8 @@ from cloudclusters.lifecycle.sweep import sweep
 from cloudclusters.lifecycle.terminate import terminate
 from cloudclusters.provider.protocol import Provider, Site
 from cloudclusters.provider.registry import plugin
-from cloudclusters.remote import connect
 from cloudclusters.store import Store
-from cloudclusters.store.record import ClusterRecord, ClusterState
+from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 from cloudclusters.testing.cloud import FakeCloud
 from cloudclusters.testing.fleet import FakeFleet
 
@@ -109,27 +109,38 @@ class FatalLink:
         await self._link.close()
 
 
-def opened(name: str, home: Path) -> tuple[Provider, Connect]:
+class FatalReach:
+    """A reach whose links have points."""
+
+    def __init__(self, reach: Reach, points: Points) -> None:
+        self._reach = reach
+        self._points = points
+
+    async def connect(self, record: ClusterRecord, node: NodeRecord, /, *, timeout: float) -> Link:
+        return FatalLink(await self._reach.connect(record, node, timeout=timeout), self._points)
+
+    async def leave(self, cluster: str, nodes: Collection[str] | None = None) -> None:
+        await self._reach.leave(cluster, nodes)
+
+
+def opened(name: str, home: Path) -> tuple[Provider, Reach]:
     """The provider under test, and how its nodes are reached; the fake cloud lives in a file."""
     if name == "fake":
         cloud = FakeCloud(home / "cloud.json")
-        return cloud.provider(), FakeFleet(cloud).connect
-    return plugin(name).open(Site(home=home, owner="tester")), connect
+        return cloud.provider(), FakeFleet(cloud)
+    return plugin(name).open(Site(home=home, owner="tester")), Reaching(home)
 
 
 def context(name: str, home: Path, points: Points) -> Context:
     """A context as a program has it, with points in its door and links."""
     provider, reach = opened(name, home)
 
-    async def fatal_connect(endpoint: Endpoint, /, *, timeout: float) -> Link:
-        return FatalLink(await reach(endpoint, timeout=timeout), points)
-
     return Context(
         home=home,
         store=Store.open(home),
         clock=SystemClock(),
         door=FatalDoor(points),
-        connect=fatal_connect,
+        reach=FatalReach(reach, points),
         provider=lambda _: provider,
         python=sys.executable,
     )

@@ -37,7 +37,7 @@ class World:
     async def connect(self) -> FakeLink:
         endpoint = self.instance().endpoint
         assert endpoint is not None
-        return await self.fleet.connect(endpoint, timeout=1)
+        return await self.fleet.meet(endpoint)
 
     async def started(self) -> dict[str, object]:
         link = await self.connect()
@@ -154,7 +154,7 @@ def test_stopped_machine_refuses_and_forgets_its_processes(world: World) -> None
     assert world.fleet.node(CLUSTER).files == {"a": b"kept"}
     assert old.endpoint is not None
     with pytest.raises(NodeUnreachable):
-        asyncio.run(world.fleet.connect(old.endpoint))
+        asyncio.run(world.fleet.meet(old.endpoint))
 
 
 def test_refused_connections_end(world: World) -> None:

@@ -66,7 +66,7 @@ def make_world(home: Path) -> Iterator[Callable[..., World]]:
             store=Store.open(home),
             clock=clock,
             door=doors[-1],
-            connect=fleet.connect,
+            reach=fleet,
             provider=opened,
             python=sys.executable,
             listen=events.append,

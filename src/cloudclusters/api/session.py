@@ -85,14 +85,14 @@ class Session:
         from cloudclusters.base.door import Door
         from cloudclusters.base.waiting import SystemClock
         from cloudclusters.lifecycle.context import Context
-        from cloudclusters.remote import connect
+        from cloudclusters.lifecycle.reaching import Reaching
 
         return Context(
             home=self.home,
             store=self.store,
             clock=SystemClock(),
             door=Door(),
-            connect=connect,
+            reach=Reaching(self.home),
             provider=self.provider,
             python=sys.executable,
             listen=self.hear,

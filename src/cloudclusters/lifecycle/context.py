@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-from cloudclusters.base.cloud import Endpoint
 from cloudclusters.base.door import CallThrough
 from cloudclusters.base.event import Event, Listen, silence
 from cloudclusters.base.waiting import Clock
 from cloudclusters.provider.protocol import Provider
 from cloudclusters.store import Lease, Store
-from cloudclusters.store.record import ClusterRecord
+from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,11 +38,15 @@ class Link(Protocol):
         ...
 
 
-class Connect(Protocol):
-    """How an endpoint becomes a link; tests replace it."""
+class Reach(Protocol):
+    """How the nodes of clusters are reached; tests replace it."""
 
-    def __call__(self, endpoint: Endpoint, /, *, timeout: float) -> Awaitable[Link]:
-        """Connect within `timeout` seconds, or raise `NodeUnreachable`."""
+    def connect(self, record: ClusterRecord, node: NodeRecord, /, *, timeout: float) -> Awaitable[Link]:
+        """Connect to the agent of a node within `timeout` seconds, or raise `NodeUnreachable`."""
+        ...
+
+    def leave(self, cluster: str, nodes: Collection[str] | None = None) -> Awaitable[None]:
+        """Let go of what leads to a cluster, or to these nodes of it, whose machines are gone; may be repeated."""
         ...
 
 
@@ -55,12 +58,23 @@ class Context:
     store: Store
     clock: Clock
     door: CallThrough
-    connect: Connect
+    reach: Reach
     provider: Callable[[str], Provider]
     python: str
     listen: Listen = silence
     links: dict[tuple[str, str], Link] = field(default_factory=dict)
     """Kept connections by cluster and node; used on the core loop only."""
+    seen: set[str] = field(default_factory=set)
+    """The providers that were opened."""
+    admitted: dict[str, float] = field(default_factory=dict)
+    """When the firewall of a cluster was last asked to let our address in."""
+
+    async def opened(self, name: str) -> Provider:
+        """The provider of this name; its SDK is imported in the door's thread, as that takes a while."""
+        if name not in self.seen:
+            await self.door(self.provider, name)
+            self.seen.add(name)
+        return self.provider(name)
 
     async def act(self, lease: Lease, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Begin a provider call, after making sure that the lease is still ours."""

@@ -13,12 +13,15 @@ from cloudclusters.base.handle import new_handle
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
 from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.entering import first_boot_done, settle_keys
+from cloudclusters.lifecycle.first_boot import read_script
 from cloudclusters.lifecycle.launching import launch_role
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps, undo
 from cloudclusters.lifecycle.machines import has_state, wait_for
 from cloudclusters.lifecycle.processes import lay_out, living, read_secrets, start_nodes
 from cloudclusters.lifecycle.state import changed, describe_name
+from cloudclusters.remote.ssh import parse_flags
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
@@ -40,6 +43,7 @@ async def deploy(
     leaves a failed, not a cancelled one as `broken`), and what is left is named. Raises `DeployFailed`,
     `NotSupported`, `ProviderError`.
     """
+    await ctx.opened(plan.provider)
     check_deployable(ctx, plan)
     handle = new_handle()
     async with held(ctx, handle, "deploy") as lease:
@@ -51,8 +55,13 @@ async def deploy(
 
 
 def check_deployable(ctx: Context, plan: Plan) -> None:
-    """Raise `NotSupported` when this release or the provider cannot deploy the plan; costs nothing."""
+    """Raise `NotSupported` when this release or the provider cannot deploy the plan; costs nothing.
+
+    Raises also `InvalidSetting` for `sshflags` that are none, and for a `first_boot` script that cannot be read.
+    """
     check_cluster_type(plan)
+    parse_flags(str(plan.settings.get("sshflags", "")))
+    read_script(plan)
     traits = ctx.provider(plan.provider).traits
     if traits.max_nodes is not None and plan.node_count > traits.max_nodes:
         raise NotSupported(
@@ -103,12 +112,14 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
     reached("launched", record)
     record = await ctx.write(await _booted(ctx, record, lease), lease)
     await ctx.door(ctx.store.intend, lease, "start", {"engine": record.plan.engine})
+    await first_boot_done(ctx, record, record.nodes)
     record, ready = await lay_out(ctx, record)
     record = await ctx.write(record, lease)
     first = record.nodes[0].name
     reached("starting", record)
     await start_nodes(ctx, record, ready, told=lambda name: reached("first", record) if name == first else None)
     await living(ctx, record)
+    await settle_keys(ctx, record)
     await close_steps(ctx, record.handle, lease, "all processes are ready")
     record = await ctx.write(changed(record, ClusterState.RUNNING, clock=ctx.clock), lease)
     ctx.tell(record.handle, "running", f"{len(record.nodes)} nodes are ready")
@@ -128,7 +139,7 @@ async def _booted(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterR
 
 async def _offer_by_offer(ctx: Context, record: ClusterRecord, lease: Lease, role: RolePlan) -> ClusterRecord:
     tokens = ((offer, token(record.handle, role.role, n)) for n, offer in enumerate((role.offer, *role.fallbacks)))
-    return await launch_role(ctx, record, lease, role.role, list(tokens))
+    return await launch_role(ctx, record, lease, role, list(tokens))
 
 
 @contextlib.asynccontextmanager

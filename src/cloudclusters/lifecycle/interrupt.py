@@ -22,6 +22,7 @@ async def interrupt(ctx: Context, cluster: str) -> ClusterRecord:
     """
     record = await ctx.door(ctx.store.record, cluster)
     check_possible(record, "interrupt")
+    await ctx.opened(record.holding.provider)
     provider = stopper(ctx, record, "interrupt")
     async with running(ctx, cluster, "interrupt", ClusterState.INTERRUPTING, ClusterState.INTERRUPTED) as verb:
         seen = await look(ctx, verb.record)

@@ -9,10 +9,13 @@ import msgspec
 
 from cloudclusters.base.cloud import Instance, Launch, Offer, Place, Slot
 from cloudclusters.base.waiting import Pace, wait_until
+from cloudclusters.contract.document import RolePlan
 from cloudclusters.errors import NoCapacity, Throttled
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.entering import user_data
 from cloudclusters.lifecycle.machines import instances, merged
 from cloudclusters.lifecycle.state import changed
+from cloudclusters.provider.protocol import CanChooseZone
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord
 
@@ -24,15 +27,18 @@ _CALMER = Pace(first=1.0, most=15.0, growth=2.0)
 
 
 async def launch_role(
-    ctx: Context, record: ClusterRecord, lease: Lease, role: str, attempts: Sequence[tuple[Offer, str]]
+    ctx: Context, record: ClusterRecord, lease: Lease, role: RolePlan, attempts: Sequence[tuple[Offer, str]]
 ) -> ClusterRecord:
     """Launch all seats of a role on the first offer that has room for all of them.
 
-    Each attempt has an offer and a token of its own. Raises `NoCapacity` listing every attempt.
+    Each attempt has an offer and a token of its own. Where the provider chose the zone and had no room there, the other
+    zones of the region are tried before the next offer. Raises `NoCapacity` listing every attempt.
     """
-    slots = tuple(node.slot for node in record.nodes if node.slot.role == role)
+    slots = tuple(node.slot for node in record.nodes if node.slot.role == role.role)
     refusals: list[str] = []
-    for offer, token in attempts:
+    left = list(attempts)
+    while left:
+        offer, token = left.pop(0)
         record = await prepare(ctx, record, lease, offer.place)
         record = await ctx.write(seated(record, slots, offer, token), lease)
         try:
@@ -40,6 +46,7 @@ async def launch_role(
         except NoCapacity as exc:
             refusals.append(exc.message)
             ctx.tell(record.handle, "no capacity", exc.message)
+            left = [*await _in_zones(ctx, offer, token), *left]
             continue
         record = merged(record, [*instances(record), *got], now=ctx.clock.now())
         # The same state again, but from now on the machines are paid.
@@ -48,6 +55,15 @@ async def launch_role(
         "no offer of the plan has capacity:\n" + "\n".join(f"  {text}" for text in refusals),
         hint="allow another region, zone or market, or see `cloudclusters explain`",
     )
+
+
+async def _in_zones(ctx: Context, offer: Offer, token: str) -> list[tuple[Offer, str]]:
+    """The same offer in each zone of its region, where the provider lets us choose and did not yet."""
+    provider = await ctx.opened(offer.provider)
+    if offer.place.zone or not isinstance(provider, CanChooseZone):
+        return []
+    places = await ctx.door(provider.zones, offer)
+    return [(msgspec.structs.replace(offer, place=place), f"{token}-{n}") for n, place in enumerate(places)]
 
 
 def seated(record: ClusterRecord, slots: Sequence[Slot], offer: Offer, token: str) -> ClusterRecord:
@@ -66,11 +82,17 @@ async def launch_slots(
 
     Raises `NoCapacity` when not every seat got a machine.
     """
-    provider = ctx.provider(record.holding.provider)
+    provider = await ctx.opened(record.holding.provider)
     entry = await ctx.door(ctx.store.intend, lease, "launch", {"token": token, "offer": offer.instance_type})
     for slot in slots:
         ctx.tell(record.handle, "launching", node=slot.name)
-    launch = Launch(token=token, offer=offer, slots=tuple(slots), image=record.plan.image)
+    launch = Launch(
+        token=token,
+        offer=offer,
+        slots=tuple(slots),
+        image=record.plan.image,
+        user_data=await user_data(ctx, record, token),
+    )
     try:
         got = await patiently(ctx, lease, lambda: provider.launch(record.holding, launch))
     except NoCapacity as exc:
@@ -104,7 +126,7 @@ async def patiently(ctx: Context, lease: Lease, call: Callable[[], T]) -> T:
 
 async def prepare(ctx: Context, record: ClusterRecord, lease: Lease, place: Place) -> ClusterRecord:
     """Make network, key and firewall where they are not made yet, letting go of those in another region."""
-    provider = ctx.provider(record.holding.provider)
+    provider = await ctx.opened(record.holding.provider)
     region = Place(region=place.region)
     if record.holding.resources and record.holding.place != region:
         await patiently(ctx, lease, lambda: provider.release(record.holding))

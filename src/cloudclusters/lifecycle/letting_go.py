@@ -17,7 +17,7 @@ from cloudclusters.lifecycle.launching import patiently
 from cloudclusters.lifecycle.machines import PATIENCE, merged
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
-from cloudclusters.store.record import ClusterRecord, ClusterState
+from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
 LEAVING = Pace(first=0.01, most=0.5)
 """Look often: returning soon after the machines are gone is a promise."""
@@ -37,7 +37,7 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
     await logs.keep(ctx, record)
     await links.close_all(ctx, record.handle)
     await ctx.door(ctx.store.intend, lease, "let go", {"cluster": record.handle})
-    seen = await delete_machines(ctx, record.holding, lease)
+    seen = await delete_machines(ctx, record.holding, lease, known=_known(record.nodes))
     await release_holding(ctx, record.holding, lease)
     await ctx.door(keys.remove, ctx.home, record.handle)
     record = merged(record, seen, now=ctx.clock.now())
@@ -47,6 +47,12 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
     record = await ctx.write(changed(record, ClusterState.TERMINATED, clock=ctx.clock, reason=record.reason), lease)
     ctx.tell(record.handle, "terminated", "nothing is left")
     return record
+
+
+def _known(nodes: Collection[NodeRecord]) -> Collection[str] | None:
+    """All machines of these nodes; None when a launch may have made some that we never heard of."""
+    ids = [node.instance.id for node in nodes if node.instance is not None]
+    return ids if len(ids) == len(nodes) else None
 
 
 async def close_steps(ctx: Context, cluster: str, lease: Lease, outcome: str) -> None:
@@ -67,13 +73,19 @@ def _every(_: Instance) -> bool:
 
 
 async def delete_machines(
-    ctx: Context, holding: Holding, lease: Lease, *, only: Callable[[Instance], bool] = _every
+    ctx: Context,
+    holding: Holding,
+    lease: Lease,
+    *,
+    only: Callable[[Instance], bool] = _every,
+    known: Collection[str] | None = None,
 ) -> Sequence[Instance]:
     """Ask for every machine of the holding, or `only` some, to be deleted, until none is seen and the provider settled.
 
-    Finds them by tag, so also those whose launch was never answered.
+    Finds them by tag, so also those whose launch was never answered. `known` are all that were launched; when they were
+    all seen, there is nothing to wait for that the provider might not show yet.
     """
-    provider = ctx.provider(holding.provider)
+    provider = await ctx.opened(holding.provider)
     began = answered = ctx.clock.monotonic()
     asked: set[str] = set()
 
@@ -95,7 +107,7 @@ async def delete_machines(
         answered = ctx.clock.monotonic()
         for instance in living:
             ctx.tell(holding.cluster, "terminating", node=instance.slot.name)
-        settled = answered - began >= provider.traits.settles_after
+        settled = answered - began >= provider.traits.settles_after or (known is not None and asked.issuperset(known))
         return seen if not living and settled else None
 
     seen = await wait_until(
@@ -112,7 +124,7 @@ async def delete_machines(
 
 async def release_holding(ctx: Context, holding: Holding, lease: Lease) -> None:
     """Undo what was prepared for a holding whose machines are gone, riding out throttling."""
-    provider = ctx.provider(holding.provider)
+    provider = await ctx.opened(holding.provider)
     await patiently(ctx, lease, lambda: provider.release(holding))
 
 
@@ -121,10 +133,12 @@ async def drop_nodes(ctx: Context, record: ClusterRecord, lease: Lease, names: C
 
     May be repeated; raises as `let_go` does, and the nodes then stay in the record.
     """
-    seats = {(node.slot, node.token) for node in record.nodes if node.name in names}
+    going = [node for node in record.nodes if node.name in names]
+    seats = {(node.slot, node.token) for node in going}
     for name in names:
         await links.close_one(ctx, record.handle, name)
-    await delete_machines(ctx, record.holding, lease, only=lambda i: (i.slot, i.token) in seats)
+    await ctx.reach.leave(record.handle, names)
+    await delete_machines(ctx, record.holding, lease, only=lambda i: (i.slot, i.token) in seats, known=_known(going))
     nodes = tuple(node for node in record.nodes if node.name not in names)
     return await ctx.write(msgspec.structs.replace(record, nodes=nodes, layout=_without(record.layout, names)), lease)
 

@@ -5,29 +5,49 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from cloudclusters.base.gather import gather
 from cloudclusters.base.waiting import Pace, wait_until
-from cloudclusters.errors import NodeUnreachable, WaitTimeout
+from cloudclusters.errors import NodeUnreachable, ProviderError, WaitTimeout
 from cloudclusters.lifecycle.context import Context, Link
+from cloudclusters.lifecycle.machines import none_lost
+from cloudclusters.provider.protocol import CanAdmit, CanConsole
+from cloudclusters.remote.ssh import FINAL, NoAnswer
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 ANSWER = 120.0
-"""Seconds that a running machine's agent may take to answer for the first time."""
+"""Seconds that a running machine's agent may take to answer for the first time, where no `boot_timeout` says else."""
 ATTEMPT = 10.0
 """Seconds for one attempt to connect."""
 QUICK = 10.0
 """Seconds for an answer that costs an agent nothing; one that hangs is told apart from one that works."""
-_PACE = Pace(first=0.01, most=1.0)
+SETTLING = 20.0
+"""Seconds in which a machine that boots may refuse us and take us after all: sshd can be up before its keys are."""
+UNHEARD = 8.0
+"""Seconds without any answer after which we ask whether the firewall still knows our address."""
+CONSOLE_LINES = 15
 
 
 async def open_all(ctx: Context, record: ClusterRecord, *, patience: float = ANSWER) -> dict[str, Link]:
     """Connect to every node of the cluster at once, by node name; kept connections are used again.
 
-    Raises `NodeUnreachable`, or a group of them.
+    Raises `NodeUnreachable`, or a group of them; `NodeError` as soon as the provider says that a machine is lost.
     """
-    found = await gather(open_one(ctx, record, node, patience=patience) for node in record.nodes)
-    return dict(zip((node.name for node in record.nodes), found, strict=True))
+    if not patience:
+        found = await gather(open_one(ctx, record, node, patience=0) for node in record.nodes)
+        return dict(zip((node.name for node in record.nodes), found, strict=True))
+    opening = asyncio.ensure_future(gather(open_one(ctx, record, node, patience=patience) for node in record.nodes))
+    losing = asyncio.ensure_future(none_lost(ctx, record, patience=patience))
+    try:
+        await asyncio.wait({opening, losing}, return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            losing.result()  # raises, or has nothing more to say
+        return dict(zip((node.name for node in record.nodes), await opening, strict=True))
+    finally:
+        for task in (opening, losing):
+            task.cancel()
+        await asyncio.gather(opening, losing, return_exceptions=True)
 
 
 async def open_one(ctx: Context, record: ClusterRecord, node: NodeRecord, *, patience: float = ANSWER) -> Link:
@@ -40,33 +60,92 @@ async def open_one(ctx: Context, record: ClusterRecord, node: NodeRecord, *, pat
         return kept
     if node.instance is None or node.instance.endpoint is None:
         raise NodeUnreachable(f"{node.name} of {record.handle} has no machine to connect to")
-    endpoint = node.instance.endpoint
     ctx.tell(record.handle, "connecting", node=node.name)
-    last: NodeUnreachable | None = None
-
-    async def attempt() -> Link | None:
-        nonlocal last
-        try:
-            return await ctx.connect(endpoint, timeout=ATTEMPT)
-        except NodeUnreachable as exc:
-            last = exc
-            return None
-
-    link = await attempt()
-    if link is None and patience > 0:
+    trial = _Trial(ctx, record, node, patience=_patience(record, patience), began=ctx.clock.monotonic())
+    link = await trial.attempt()
+    if link is None and trial.patience > 0:
+        # Many nodes look less often each: to learn of a boot a little later costs less than a storm of connections.
+        pace = Pace(first=0.01, most=min(1.0, max(0.15, len(record.nodes) / 64)))
         with contextlib.suppress(WaitTimeout):
             link = await wait_until(
-                attempt, lambda found: found is not None, clock=ctx.clock, timeout=patience, pace=_PACE
+                trial.attempt, lambda found: found is not None, clock=ctx.clock, timeout=trial.patience, pace=pace
             )
     if link is None:
-        raise NodeUnreachable(
-            f"{node.name} of {record.handle} does not answer",
-            hint=f"`cloudclusters status {record.handle} --refresh` shows what runs",
-        ) from last
+        raise await trial.failure() from trial.last
     first = ctx.links.setdefault((record.handle, node.name), link)
     if first is not link:  # somebody else connected meanwhile
         await link.close()
     return first
+
+
+def _patience(record: ClusterRecord, patience: float) -> float:
+    """As given; where a boot may be waited for, as long as the configuration says."""
+    return float(record.plan.settings.get("boot_timeout") or patience) if patience == ANSWER else patience
+
+
+@dataclass(slots=True)
+class _Trial:
+    """The attempts to connect to one node."""
+
+    ctx: Context
+    record: ClusterRecord
+    node: NodeRecord
+    patience: float
+    began: float
+    last: NodeUnreachable | None = None
+    refused: float | None = None
+    """When the machine first said something that waiting does not mend once it has booted."""
+
+    async def attempt(self) -> Link | None:
+        """Try once; raises what waiting does not mend."""
+        try:
+            return await self.ctx.reach.connect(self.record, self.node, timeout=ATTEMPT)
+        except NodeUnreachable as exc:
+            self.last = exc
+        now = self.ctx.clock.monotonic()
+        if isinstance(self.last, FINAL):
+            self.refused = now if self.refused is None else self.refused
+            if not self.patience or now - self.refused > SETTLING:
+                raise self.last
+        elif isinstance(self.last, NoAnswer) and (not self.patience or now - self.began > UNHEARD):
+            changed = await _admitted(self.ctx, self.record)
+            self.patience = self.patience or (ATTEMPT if changed else 0.0)
+        return None
+
+    async def failure(self) -> NodeUnreachable:
+        """What to raise at the end: what was tried last, and what the machine printed while it booted."""
+        said = f": {self.last.message}" if self.last is not None else ""
+        text = f"{self.node.name} of {self.record.handle} does not answer{said}"
+        if self.patience > ATTEMPT:
+            text += await _console(self.ctx, self.record, self.node)
+        return NodeUnreachable(text, hint=f"`cloudclusters status {self.record.handle} --refresh` shows what runs")
+
+
+async def _admitted(ctx: Context, record: ClusterRecord) -> bool:
+    """Have the firewall let our present address in, at most once in a while; whether it did not know it."""
+    provider = ctx.provider(record.holding.provider)
+    now = ctx.clock.monotonic()
+    if not isinstance(provider, CanAdmit) or now - ctx.admitted.get(record.handle, -1e9) < 2 * UNHEARD:
+        return False
+    ctx.admitted[record.handle] = now
+    try:
+        return await ctx.door(provider.admit, record.holding) != record.holding
+    except ProviderError as exc:
+        ctx.tell(record.handle, "waiting", exc.message)
+        return False
+
+
+async def _console(ctx: Context, record: ClusterRecord, node: NodeRecord) -> str:
+    provider = ctx.provider(record.holding.provider)
+    if not isinstance(provider, CanConsole) or node.instance is None:
+        return ""
+    try:
+        lines = (await ctx.door(provider.console, record.holding, node.instance.id)).splitlines()
+    except ProviderError as exc:
+        return f"\nits console output cannot be had: {exc.message}"
+    if not lines:
+        return "\nits console shows nothing (yet)"
+    return f"\nthe end of its console ({node.instance.id}):\n" + "\n".join(lines[-CONSOLE_LINES:])
 
 
 async def _kept(ctx: Context, cluster: str, node: str) -> Link | None:
@@ -92,13 +171,14 @@ async def ask(link: Link, do: str, /, *, within: float = QUICK, **arguments: obj
 
 
 async def close_one(ctx: Context, cluster: str, node: str) -> None:
-    """Let go of one kept connection."""
+    """Let go of one kept link; the connection under it stays for the next one."""
     link = ctx.links.pop((cluster, node), None)
     if link is not None:
         await link.close()
 
 
 async def close_all(ctx: Context, cluster: str) -> None:
-    """Let go of all kept connections of a cluster."""
+    """Let go of all kept links of a cluster, and of the connections under them."""
     for handle, node in [key for key in ctx.links if key[0] == cluster]:
         await close_one(ctx, handle, node)
+    await ctx.reach.leave(cluster)

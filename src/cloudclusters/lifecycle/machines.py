@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from cloudclusters.base.cloud import Instance, InstanceState
-from cloudclusters.base.waiting import BOOT, wait_until
-from cloudclusters.errors import NodeError, ProviderUnavailable, Throttled
+from cloudclusters.base.waiting import BOOT, Pace, wait_until
+from cloudclusters.errors import NodeError, ProviderUnavailable, Throttled, WaitTimeout
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 PATIENCE = 900.0
 """Most seconds a machine may take to change its state; a boot on any cloud is well below it."""
+_CALM = Pace(first=4.0, most=5.0)
+"""For looking whether anything went wrong while something else is waited for."""
 _ENDED = frozenset({InstanceState.GONE, InstanceState.TERMINATING})
 
 
@@ -36,9 +39,24 @@ def merged(record: ClusterRecord, seen: Sequence[Instance], *, now: float) -> Cl
 
 async def look(ctx: Context, record: ClusterRecord) -> ClusterRecord:
     """Ask the provider once, and return the record as seen; stores nothing. Raises `ProviderError`."""
-    provider = ctx.provider(record.holding.provider)
+    provider = await ctx.opened(record.holding.provider)
     seen = await ctx.door(provider.describe, record.holding)
     return merged(record, seen, now=ctx.clock.now())
+
+
+async def none_lost(ctx: Context, record: ClusterRecord, *, patience: float) -> None:
+    """Look now and then for `patience` seconds, and raise `NodeError` when a machine that ran is lost."""
+    running = has_state(InstanceState.RUNNING)
+    asked = False
+
+    async def see() -> ClusterRecord:
+        nonlocal asked
+        seen = await _patient_look(ctx, record) if asked else None
+        asked = True
+        return seen or record
+
+    with contextlib.suppress(WaitTimeout):
+        await wait_until(see, lambda seen: running(seen) and False, clock=ctx.clock, timeout=patience, pace=_CALM)
 
 
 async def wait_for(
@@ -51,20 +69,46 @@ async def wait_for(
 ) -> ClusterRecord:
     """Look until `good`, riding out throttling and an unreachable provider; raises `WaitTimeout`."""
 
+    began = ctx.clock.monotonic()
+    settles_after = (await ctx.opened(record.holding.provider)).traits.settles_after
+
     async def see() -> ClusterRecord | None:
         if lease is not None:
             await ctx.door(ctx.store.check, lease)
-        try:
-            return await look(ctx, record)
-        except (Throttled, ProviderUnavailable) as exc:
-            ctx.tell(record.handle, "waiting", exc.message)
-            return None
+        fresh = ctx.clock.monotonic() - began < settles_after
+        return await _patient_look(ctx, record, fresh=fresh)
 
     found = await wait_until(
         see, lambda r: r is not None and good(r), clock=ctx.clock, timeout=PATIENCE, pace=BOOT, what=what
     )
     assert found is not None
     return found
+
+
+async def _patient_look(ctx: Context, record: ClusterRecord, *, fresh: bool = False) -> ClusterRecord | None:
+    """A look, or None while the provider throttles or cannot be reached.
+
+    While what was launched is `fresh`, a machine that is not seen yet is kept as it was.
+    """
+    try:
+        seen = await look(ctx, record)
+    except (Throttled, ProviderUnavailable) as exc:
+        ctx.tell(record.handle, "waiting", exc.message)
+        return None
+    return _with_unseen(record, seen) if fresh else seen
+
+
+def _with_unseen(before: ClusterRecord, seen: ClusterRecord) -> ClusterRecord:
+    nodes = tuple(
+        old if old.instance is not None and new.instance is not None and _vanished(old.instance, new.instance) else new
+        for old, new in zip(before.nodes, seen.nodes, strict=True)
+    )
+    return msgspec.structs.replace(seen, nodes=nodes)
+
+
+def _vanished(old: Instance, new: Instance) -> bool:
+    """Whether a describe did not mention it: `merged` then takes the old one as gone."""
+    return old.state not in _ENDED and new == msgspec.structs.replace(old, state=InstanceState.GONE)
 
 
 def instances(record: ClusterRecord, *states: InstanceState) -> list[Instance]:

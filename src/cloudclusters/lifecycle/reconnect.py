@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudclusters.errors import LeaseHeld
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.entering import write_config
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.machines import look
 from cloudclusters.lifecycle.reconcile import reconciled
@@ -27,6 +28,7 @@ async def reconnect(ctx: Context, cluster: str) -> ClusterRecord:
         if state is not record.state or reason != record.reason:
             record = changed(record, state, clock=ctx.clock, reason=reason)
         record = await ctx.write(record, lease)
+        await ctx.door(write_config, ctx, record)
         ctx.tell(cluster, record.state.value, record.reason)
     return record
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cloudclusters.base.cloud import InstanceState
 from cloudclusters.errors import NoCapacity
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.entering import settle_keys
 from cloudclusters.lifecycle.interrupt import stopper
 from cloudclusters.lifecycle.launching import patiently
 from cloudclusters.lifecycle.machines import has_state, instances, look, wait_for
@@ -22,6 +23,7 @@ async def resume(ctx: Context, cluster: str) -> ClusterRecord:
     """
     record = await ctx.door(ctx.store.record, cluster)
     check_possible(record, "resume")
+    await ctx.opened(record.holding.provider)
     provider = stopper(ctx, record, "resume")
     async with running(ctx, cluster, "resume", ClusterState.RESUMING, ClusterState.RUNNING) as verb:
         seen = await look(ctx, verb.record)
@@ -45,6 +47,7 @@ async def resume(ctx: Context, cluster: str) -> ClusterRecord:
         await verb.write(await wait_for(ctx, seen, up, what="a running machine for every node", lease=verb.lease))
         await start_all(ctx, verb.record, verb.write)
         await living(ctx, verb.record)
+        await settle_keys(ctx, verb.record)
     return verb.record
 
 

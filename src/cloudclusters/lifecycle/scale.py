@@ -11,6 +11,7 @@ from cloudclusters.base.door import finish
 from cloudclusters.base.handle import new_handle
 from cloudclusters.errors import InvalidContract, NotSupported
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.entering import first_boot_done, settle_keys
 from cloudclusters.lifecycle.launching import launch_slots
 from cloudclusters.lifecycle.letting_go import drop_nodes
 from cloudclusters.lifecycle.machines import has_state, instances, merged, wait_for
@@ -30,6 +31,7 @@ async def scale(ctx: Context, cluster: str, count: int) -> ClusterRecord:
     check_count(count)
     record = await ctx.door(ctx.store.record, cluster)
     check_possible(record, "scale")
+    await ctx.opened(record.holding.provider)
     _check_size(ctx, record, count)
     async with running(ctx, cluster, "scale", ClusterState.SCALING, ClusterState.RUNNING) as verb:
         present = sum(node.slot.role != "manager" for node in verb.record.nodes)
@@ -85,10 +87,13 @@ async def _bring_up(ctx: Context, verb: Running, slots: Sequence[Slot], offer: O
     await verb.write(changed(grown, grown.state, clock=ctx.clock))
     up = has_state(InstanceState.RUNNING)
     await verb.write(await wait_for(ctx, verb.record, up, what="the new machines", lease=verb.lease))
+    added = [node for node in verb.record.nodes if node.slot in slots]
+    await first_boot_done(ctx, verb.record, added)
     record, ready = await lay_out(ctx, verb.record)
     await verb.write(record)
     await start_nodes(ctx, record, ready, names=[slot.name for slot in slots])
     await living(ctx, verb.record)
+    await settle_keys(ctx, verb.record)
     await verb.write(_marked(verb.record, [slot.name for slot in slots], unsettled=False))
 
 

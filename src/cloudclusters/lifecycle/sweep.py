@@ -41,7 +41,7 @@ async def sweep(
             await _reconcile_unless_held(ctx, handle)
     findings = []
     for name in providers:
-        provider = ctx.provider(name)
+        provider = await ctx.opened(name)
         if not isinstance(provider, CanFind):
             continue
         for holding in await ctx.door(provider.find):

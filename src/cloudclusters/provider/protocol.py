@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from cloudclusters.base.cloud import Holding, Instance, Launch, Offer
+from cloudclusters.base.cloud import Holding, Instance, Launch, Offer, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,8 @@ class Traits:
     """Costs nothing per hour."""
     shared: bool = False
     """All nodes of a cluster share the hardware of one machine."""
+    ssh: bool = False
+    """Its machines are entered over SSH, and read a first-boot text that says by which key."""
     settles_after: float = 0.0
     """Seconds until `describe` surely sees what an earlier call did; 0 is at once."""
 

@@ -23,6 +23,8 @@ class Kind(enum.StrEnum):
     """true or false."""
     CHOICE = "choice"
     """One of a few words."""
+    NUMBER = "number"
+    """A number above 0."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +34,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     meaning: str
     kind: Kind = Kind.TEXT
     sections: tuple[str, ...] = ANY
-    default: str | bool | None = None
+    default: str | bool | float | None = None
     choices: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     idle: str = ""
@@ -67,8 +69,20 @@ _TABLE = (
         default="image",
     ),
     Key(name="imageid", meaning="The machine image of the nodes.", sections=_VM, aliases=("image_id",)),
-    Key(name="user", meaning="The login name on the nodes.", idle=_CLOUD),
-    Key(name="sshflags", meaning="More options for SSH, separated by blanks.", idle=_CLOUD),
+    Key(name="user", meaning="The login name on the nodes; by default the image's own."),
+    Key(name="sshflags", meaning="Options for SSH, as `ssh` has them; a documented subset."),
+    Key(
+        name="first_boot",
+        meaning="A script on this machine that every node runs once as root when it first boots.",
+        sections=_VM,
+    ),
+    Key(
+        name="boot_timeout",
+        meaning="Seconds that a machine may take from running to answering.",
+        kind=Kind.NUMBER,
+        sections=_VM,
+        default=600,
+    ),
     Key(
         name="tunneled",
         meaning="Whether worker traffic goes through SSH.",

@@ -157,7 +157,20 @@ def checked(key: Key, raw: object, where: str) -> Value:
                 return raw.strip()
             words = " or ".join(repr(c) for c in key.choices)
             raise InvalidSetting(f"{where}: {key.name} must be {words}, not {raw!r}{near(str(raw), key.choices)}")
+        case Kind.NUMBER:
+            number = _number(raw)
+            if number is not None:
+                return number
+            raise InvalidSetting(f"{where}: {key.name} must be a number above 0, not {raw!r}")
         case Kind.TEXT:
             if isinstance(raw, str):
                 return raw
             raise InvalidSetting(f"{where}: {key.name} must be text, not {raw!r}")
+
+
+def _number(raw: object) -> float | None:
+    try:
+        number = float(raw) if isinstance(raw, str | int | float) and not isinstance(raw, bool) else 0.0
+    except ValueError:
+        return None
+    return number if 0 < number < float("inf") else None

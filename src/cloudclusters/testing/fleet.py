@@ -1,11 +1,12 @@
-"""The agents of a fake cloud's machines: a stand-in for `remote.connect` without sockets or processes."""
+"""The agents of a fake cloud's machines: a stand-in for `lifecycle.reaching` without sockets or processes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 
 from cloudclusters.base.cloud import Endpoint, InstanceState, SocketEndpoint
 from cloudclusters.errors import NodeUnreachable
+from cloudclusters.store.record import ClusterRecord, NodeRecord
 from cloudclusters.testing.cloud import FakeCloud, Machine
 from cloudclusters.testing.node import FakeNode, Fate, Ran
 
@@ -30,11 +31,20 @@ class FakeFleet:
         """Every link ever made."""
         cloud.changes.append(self._notice)
 
-    async def connect(self, endpoint: Endpoint, /, *, timeout: float = 10.0) -> FakeLink:  # noqa: ARG002
+    async def connect(self, record: ClusterRecord, node: NodeRecord, /, *, timeout: float = 10.0) -> FakeLink:  # noqa: ARG002
         """Connect to a node, at once; raises `NodeUnreachable`. The `timeout` never passes."""
+        assert node.instance is not None
+        return await self.meet(node.instance.endpoint)
+
+    async def leave(self, cluster: str, nodes: Collection[str] | None = None) -> None:
+        """Nothing is kept but the links themselves."""
+
+    async def meet(self, endpoint: Endpoint | None) -> FakeLink:
+        """Connect to whatever answers at an endpoint."""
         if self._refusals > 0:
             self._refusals -= 1
             raise NodeUnreachable(f"nothing answers at {endpoint}, as ordered")
+        assert endpoint is not None
         link = FakeLink(self, endpoint)
         link.node()
         self.links.append(link)
