@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +67,8 @@ class Context:
     """Kept connections by cluster and node; used on the core loop only."""
     seen: set[str] = field(default_factory=set)
     """The providers that were opened."""
-    admitted: dict[str, float] = field(default_factory=dict)
-    """When the firewall of a cluster was last asked to let our address in."""
+    admitted: dict[str, tuple[float, asyncio.Task[bool]]] = field(default_factory=dict)
+    """When the firewall of a cluster was last asked to let our address in, and whether it did not know it."""
 
     async def opened(self, name: str) -> Provider:
         """The provider of this name; its SDK is imported in the door's thread, as that takes a while."""

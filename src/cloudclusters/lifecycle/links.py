@@ -123,11 +123,18 @@ class _Trial:
 
 async def _admitted(ctx: Context, record: ClusterRecord) -> bool:
     """Have the firewall let our present address in, at most once in a while; whether it did not know it."""
-    provider = ctx.provider(record.holding.provider)
     now = ctx.clock.monotonic()
-    if not isinstance(provider, CanAdmit) or now - ctx.admitted.get(record.handle, -1e9) < 2 * UNHEARD:
+    when, asking = ctx.admitted.get(record.handle, (None, None))
+    if when is None or asking is None or now - when > 2 * UNHEARD:
+        asking = asyncio.create_task(_admit(ctx, record))
+        ctx.admitted[record.handle] = now, asking
+    return await asyncio.shield(asking)
+
+
+async def _admit(ctx: Context, record: ClusterRecord) -> bool:
+    provider = ctx.provider(record.holding.provider)
+    if not isinstance(provider, CanAdmit):
         return False
-    ctx.admitted[record.handle] = now
     try:
         return await ctx.door(provider.admit, record.holding) != record.holding
     except ProviderError as exc:

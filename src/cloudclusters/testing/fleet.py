@@ -24,6 +24,7 @@ class FakeFleet:
         self._cloud = cloud
         self._nodes: dict[str, FakeNode] = {}
         self._refusals = 0
+        self._refusal: type[NodeUnreachable] = NodeUnreachable
         self.fates: dict[str, list[Fate]] = {}
         self.answers: dict[str, Ran] = {}
         self.ready: object = None
@@ -43,7 +44,7 @@ class FakeFleet:
         """Connect to whatever answers at an endpoint."""
         if self._refusals > 0:
             self._refusals -= 1
-            raise NodeUnreachable(f"nothing answers at {endpoint}, as ordered")
+            raise self._refusal(f"nothing answers at {endpoint}, as ordered")
         assert endpoint is not None
         link = FakeLink(self, endpoint)
         link.node()
@@ -68,9 +69,9 @@ class FakeFleet:
             raise KeyError(f"{cluster} has no machine for {name}")
         return self._of(machines[-1])
 
-    def refuse(self, times: int) -> None:
+    def refuse(self, times: int, *, error: type[NodeUnreachable] = NodeUnreachable) -> None:
         """Let the next connections fail, as while machines boot."""
-        self._refusals = times
+        self._refusals, self._refusal = times, error
 
     def cut(self, cluster: str, name: str = "node0") -> None:
         """Break the connections to a node, once; its agent lives on."""
