@@ -21,11 +21,11 @@ from cloudclusters.api.contracts import Deployable, deploying_plan
 from cloudclusters.api.deploying import Wait, begin, check_wait, within
 from cloudclusters.api.leaving import remember
 from cloudclusters.api.session import session
+from cloudclusters.api.taking_up import reconnect_each
 from cloudclusters.api.targets import Target, handle_of, handles_of
 from cloudclusters.base.loop import core_loop
 from cloudclusters.lifecycle import deploy as _deploy
 from cloudclusters.lifecycle import interrupt as _interrupt
-from cloudclusters.lifecycle import reconnect as _reconnect
 from cloudclusters.lifecycle import restart as _restart
 from cloudclusters.lifecycle import resume as _resume
 from cloudclusters.lifecycle import scale as _scale
@@ -132,7 +132,8 @@ async def reconnect(cluster: Target, /) -> Cluster: ...
 async def reconnect(cluster: Target, /, *more: Target) -> list[Cluster]: ...
 async def reconnect(*clusters: Target) -> Cluster | list[Cluster]:
     """As `cloudclusters.reconnect`."""
-    return await _each(_reconnect.reconnect, clusters)
+    handles = await core_loop().bridge(reconnect_each(session(), clusters))
+    return verbs.shaped(clusters, handles)
 
 
 async def scale(cluster: Target, n: int) -> Cluster:

@@ -119,11 +119,14 @@ def reconnect(*clusters: Target) -> Cluster | list[Cluster]:
     """Take up clusters of an earlier program, by handle or name.
 
     Looks at the machines and processes and records what is seen; pids of living processes are kept. Finishes or
-    undoes what a dead process left half-way. Raises `IllegalState` for a terminated cluster, `UnknownHandle`.
+    undoes what a dead process left half-way. A cluster that this store does not know is looked for at the configured
+    clouds, and taken up with new keys and fresh processes. Raises `IllegalState` for a terminated cluster,
+    `UnknownHandle`, `NotSupported` where a cloud lets nobody in who has lost the cluster's key.
     """
-    from cloudclusters.lifecycle.reconnect import reconnect as verb
+    from cloudclusters.api.taking_up import reconnect_each
 
-    return _each(verb, clusters)
+    handles = core_loop().run(reconnect_each(session(), clusters))
+    return shaped(clusters, handles)
 
 
 def scale(cluster: Target, n: int) -> Cluster:

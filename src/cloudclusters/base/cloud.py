@@ -137,6 +137,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What the machine reads at its first boot; cloud-init's forms."""
     disk_bytes: int | None = None
     """Least size of its root disk; None is the image's own."""
+    words: dict[str, str] = {}
+    """Kept with each machine, as by `CanMark`."""
     rdma: bool = False
     """With the provider's network interface for RDMA."""
     vcpus: int | None = None

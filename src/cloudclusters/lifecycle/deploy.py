@@ -12,8 +12,9 @@ from cloudclusters.base.gather import gather
 from cloudclusters.base.handle import new_handle
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
 from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported
+from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.entering import first_boot_done, settle_keys
+from cloudclusters.lifecycle.entering import settle_keys
 from cloudclusters.lifecycle.first_boot import read_script
 from cloudclusters.lifecycle.launching import launch_role
 from cloudclusters.lifecycle.lease import held

@@ -1,4 +1,4 @@
-"""What the machines of a cloud need before and after they are first entered: keys, and the end of their first boot."""
+"""What the machines of a cloud need before and after they are first entered: a first-boot text, and keys."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import contextlib
 from collections.abc import Collection
 
 from cloudclusters.base.cloud import SshEndpoint
-from cloudclusters.base.gather import gather
 from cloudclusters.errors import NodeError
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.first_boot import first_boot_text, read_script
-from cloudclusters.lifecycle.links import open_one
 from cloudclusters.lifecycle.reaching import access
+from cloudclusters.lifecycle.words import host_key_words
+from cloudclusters.provider.protocol import CanEnter, CanMark
+from cloudclusters.remote.ssh import KnownHosts
 from cloudclusters.remote.ssh.config import write_ssh_config
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
-FIRST_BOOT = 1800.0
-"""Seconds that a user's own script may take at the first boot."""
-LOG_LINES = 25
-_WAIT = ("cloud-init", "status", "--wait")
-_LOG = ("sh", "-c", "cat /var/log/cloud-init-output.log 2>/dev/null || sudo -n cat /var/log/cloud-init-output.log")
+_KEEP = (
+    "mkdir -p ~/.ssh && touch ~/.ssh/authorized_keys && chmod 600 ~/.ssh/authorized_keys && "
+    '{ grep -qxF "$1" ~/.ssh/authorized_keys || printf "%s\\n" "$1" >>~/.ssh/authorized_keys; }'
+)
 
 
 async def user_data(ctx: Context, record: ClusterRecord, token: str) -> str:
@@ -35,26 +35,7 @@ async def user_data(ctx: Context, record: ClusterRecord, token: str) -> str:
     return await ctx.door(make)
 
 
-async def first_boot_done(ctx: Context, record: ClusterRecord, nodes: Collection[NodeRecord]) -> None:
-    """Wait for the end of the user's own first-boot script on these nodes; raises `NodeError` with its log."""
-    if record.plan.settings.get("first_boot"):
-        await gather(_first_boot_done(ctx, record, node) for node in nodes)
-
-
-async def _first_boot_done(ctx: Context, record: ClusterRecord, node: NodeRecord) -> None:
-    link = await open_one(ctx, record, node)
-    ctx.tell(record.handle, "first boot", node=node.name)
-    code, said = await _run(link, _WAIT)
-    if code != 0:
-        _, log = await _run(link, _LOG)
-        tail = "\n".join(log.splitlines()[-LOG_LINES:])
-        raise NodeError(
-            f"the first-boot script failed on {node.name} ({said.strip() or code}); the end of its log:\n{tail}",
-            hint=f"mend {record.plan.settings['first_boot']} and deploy again; `keep` leaves the machines to look at",
-        )
-
-
-async def _run(link: Link, argv: Collection[str]) -> tuple[int, str]:
+async def run_to_end(link: Link, argv: Collection[str]) -> tuple[int, str]:
     output: list[str] = []
     code = 0
     async with contextlib.aclosing(link.stream("run", argv=list(argv))) as events:
@@ -67,14 +48,49 @@ async def _run(link: Link, argv: Collection[str]) -> tuple[int, str]:
 
 
 async def settle_keys(ctx: Context, record: ClusterRecord) -> None:
-    """Once every machine was entered: trust their one-time host keys no more, and write the file for plain `ssh`."""
+    """Once every machine was entered: trust their one-time host keys no more, and write the file for plain `ssh`.
+
+    The fingerprints of their final host keys are kept with the machines, for who takes the cluster up from elsewhere.
+    """
+
+    provider = ctx.provider(record.holding.provider)
 
     def settle() -> None:
         keys.forget_first(ctx.home, record.handle, {node.token for node in record.nodes})
         write_config(ctx, record)
+        known = KnownHosts(keys.folder(ctx.home, record.handle) / keys.KNOWN_HOSTS)
+        pinned = {node.name: known.of(f"{record.handle}-{node.name}") for node in record.nodes}
+        fingerprints = host_key_words({name: lines[0] for name, lines in pinned.items() if lines})
+        if isinstance(provider, CanMark) and any(fingerprints.items() - _words(record).items()):
+            provider.mark(record.holding, fingerprints)
 
-    if ctx.provider(record.holding.provider).traits.ssh:
+    if provider.traits.ssh:
         await ctx.door(settle)
+
+
+def _words(record: ClusterRecord) -> dict[str, str]:
+    first = record.nodes[0].instance
+    return first.words if first is not None else {}
+
+
+async def enter_anew(ctx: Context, record: ClusterRecord, node: NodeRecord) -> None:
+    """Have the provider let our key in for a minute, where the cluster was taken up and the node may not know it."""
+    provider = await ctx.opened(record.holding.provider)
+    if not (record.adopted and isinstance(provider, CanEnter) and node.instance is not None):
+        return
+    endpoint = node.instance.endpoint
+    if isinstance(endpoint, SshEndpoint):
+        public = await ctx.door(keys.client_key, ctx.home, record.handle)
+        ctx.tell(record.handle, "entering", node=node.name)
+        await ctx.door(provider.enter, record.holding, node.instance.id, endpoint.user, public)
+
+
+async def keep_key(ctx: Context, record: ClusterRecord, node: NodeRecord, link: Link) -> None:
+    """Let the node know our key for good; may be repeated. Raises `NodeError`."""
+    public = await ctx.door(keys.client_key, ctx.home, record.handle)
+    code, said = await run_to_end(link, ("sh", "-c", _KEEP, "keep", public))
+    if code != 0:
+        raise NodeError(f"{node.name} does not take our key: {said.strip()}")
 
 
 def write_config(ctx: Context, record: ClusterRecord) -> None:

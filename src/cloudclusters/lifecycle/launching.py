@@ -15,6 +15,7 @@ from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import user_data
 from cloudclusters.lifecycle.machines import instances, merged
 from cloudclusters.lifecycle.state import changed
+from cloudclusters.lifecycle.words import plan_words
 from cloudclusters.provider.protocol import CanChooseZone
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord
@@ -92,6 +93,7 @@ async def launch_slots(
         slots=tuple(slots),
         image=record.plan.image,
         user_data=await user_data(ctx, record, token),
+        words=plan_words(record.plan, offer),
     )
     try:
         got = await patiently(ctx, lease, lambda: provider.launch(record.holding, launch))

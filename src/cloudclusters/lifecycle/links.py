@@ -11,9 +11,10 @@ from cloudclusters.base.gather import gather
 from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.errors import NodeUnreachable, ProviderError, WaitTimeout
 from cloudclusters.lifecycle.context import Context, Link
+from cloudclusters.lifecycle.entering import enter_anew, keep_key
 from cloudclusters.lifecycle.machines import none_lost
 from cloudclusters.provider.protocol import CanAdmit, CanConsole
-from cloudclusters.remote.ssh import FINAL, NoAnswer
+from cloudclusters.remote.ssh import FINAL, LoginRefused, NoAnswer
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 ANSWER = 120.0
@@ -72,6 +73,8 @@ async def open_one(ctx: Context, record: ClusterRecord, node: NodeRecord, *, pat
             )
     if link is None:
         raise await trial.failure() from trial.last
+    if record.adopted:
+        await keep_key(ctx, record, node, link)
     first = ctx.links.setdefault((record.handle, node.name), link)
     if first is not link:  # somebody else connected meanwhile
         await link.close()
@@ -103,9 +106,11 @@ class _Trial:
         except NodeUnreachable as exc:
             self.last = exc
         now = self.ctx.clock.monotonic()
+        if isinstance(self.last, LoginRefused) and self.refused is None:
+            await enter_anew(self.ctx, self.record, self.node)
         if isinstance(self.last, FINAL):
             self.refused = now if self.refused is None else self.refused
-            if not self.patience or now - self.refused > SETTLING:
+            if not (self.patience or self.record.adopted) or now - self.refused > SETTLING:
                 raise self.last
         elif isinstance(self.last, NoAnswer) and (not self.patience or now - self.began > UNHEARD):
             changed = await _admitted(self.ctx, self.record)

@@ -7,12 +7,14 @@ import functools
 from collections.abc import Collection
 from pathlib import Path
 
-from cloudclusters.base.cloud import SocketEndpoint, SshEndpoint
+from cloudclusters.base.cloud import Instance, SocketEndpoint, SshEndpoint
 from cloudclusters.errors import NodeUnreachable
 from cloudclusters.lifecycle import keys
+from cloudclusters.lifecycle.words import is_host_key
 from cloudclusters.remote import connect
 from cloudclusters.remote.node import Node
-from cloudclusters.remote.ssh import Access, Hosts, parse_flags
+from cloudclusters.remote.ssh import Access, Hosts, fingerprint, parse_flags
+from cloudclusters.remote.ssh.trouble import refused_host_key
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 FOLDER = ".cloudclusters"
@@ -77,11 +79,24 @@ class Reaching:
 
     async def _enter(self, hosts: Hosts, record: ClusterRecord, node: NodeRecord, endpoint: SshEndpoint) -> None:
         """Have the machine replace its one-time host key, if that is still trusted."""
+        known, alias = hosts.opener.known_hosts, hosts.alias(node.name)
+        if record.adopted and not known.of(alias) and node.instance is not None:
+            known.pin(alias, await _proven(hosts, node.instance, node.name, endpoint))
         key = (record.handle, node.token, node.name)
         one_time = keys.trusted_first(self._home, record.handle, node.token)
         if one_time and key not in self._admitted:
             await hosts.admit(node.name, endpoint, one_time)
             self._admitted.add(key)
+
+
+async def _proven(hosts: Hosts, instance: Instance, node: str, endpoint: SshEndpoint) -> str:
+    """The host key that a machine shows, if it is the one whose fingerprint stands with the machines."""
+    from cloudclusters.remote.ssh.dial import shown_key
+
+    line = await shown_key(hosts.alias(node), endpoint, hosts.opener)
+    if not is_host_key(instance.words, node, line):
+        raise refused_host_key(hosts.alias(node), fingerprint(line), (), "the words of its machines (tags)")
+    return line
 
 
 def access(home: Path, record: ClusterRecord) -> Access:

@@ -10,8 +10,9 @@ from cloudclusters.base.cloud import InstanceState, Offer, Slot
 from cloudclusters.base.door import finish
 from cloudclusters.base.handle import new_handle
 from cloudclusters.errors import InvalidContract, NotSupported
+from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.entering import first_boot_done, settle_keys
+from cloudclusters.lifecycle.entering import settle_keys
 from cloudclusters.lifecycle.launching import launch_slots
 from cloudclusters.lifecycle.letting_go import drop_nodes
 from cloudclusters.lifecycle.machines import has_state, instances, merged, wait_for

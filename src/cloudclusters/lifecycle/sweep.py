@@ -90,7 +90,8 @@ async def _claim(ctx: Context, holding: Holding, *, everyone: bool) -> str:
     try:
         record = await ctx.door(ctx.store.record, holding.cluster)
     except UnknownHandle:
-        return ""
+        elsewhere = holding.store != ctx.store.id and not ctx.provider(holding.provider).traits.free
+        return "made from another store of yours" if elsewhere and not everyone else ""
     except UnreadableRecord:
         return "" if everyone else "its record cannot be read"
     if record.state is ClusterState.TERMINATED:

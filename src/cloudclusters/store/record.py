@@ -81,6 +81,8 @@ class ClusterRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """When the provider was last asked."""
     reason: str = ""
     """Why it is broken, in a sentence."""
+    adopted: bool = False
+    """Taken up from another machine: its nodes may not know our key yet."""
     version: int = 1
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from cloudclusters.base.cloud import SshEndpoint
 from cloudclusters.errors import NodeUnreachable
+from cloudclusters.remote.ssh.access import Opener
 from cloudclusters.remote.ssh.keys import fingerprint
 from cloudclusters.remote.ssh.trouble import NotReady, lost, refused_host_key, refused_login, told
 
@@ -56,6 +58,23 @@ async def dial(host: Host, through: asyncssh.SSHClientConnection | None) -> tupl
         said = f"{answer.stdout or ''}{answer.stderr or ''}".strip()
         raise NotReady(f"{host.where} lets us in, but its shell does not do as told: {said}")
     return connection, lines[-1]
+
+
+async def shown_key(where: str, endpoint: SshEndpoint, opener: Opener) -> str:
+    """The host key that a machine shows (the public line), which is trusted for nothing yet; sends nothing.
+
+    Raises `NodeUnreachable`, by what went wrong.
+    """
+    try:
+        async with asyncio.timeout(opener.connect_timeout):
+            key = await asyncssh.get_server_host_key(
+                endpoint.host, opener.port(endpoint), server_host_key_algs=["ssh-ed25519"], config=None
+            )
+    except (asyncssh.Error, OSError, TimeoutError) as exc:
+        raise told(exc, where, met=False) from exc
+    if key is None:
+        raise NotReady(f"{where} shows no host key that we understand")
+    return str(key.export_public_key().decode())
 
 
 async def _login(host: Host, through: asyncssh.SSHClientConnection | None) -> asyncssh.SSHClientConnection:

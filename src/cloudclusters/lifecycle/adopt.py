@@ -1,0 +1,92 @@
+"""Taking up a cluster of another machine: from what its machines carry, with the provider's credentials alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from cloudclusters.base.cloud import Holding, Instance, InstanceState
+from cloudclusters.errors import CloudClustersError, IllegalState, NameTaken, NotSupported
+from cloudclusters.lifecycle import words
+from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.lease import held
+from cloudclusters.lifecycle.reconnect import reconnect
+from cloudclusters.lifecycle.restart import restart
+from cloudclusters.lifecycle.state import changed
+from cloudclusters.provider.protocol import CanEnter, CanFind
+from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
+
+_OVER = (InstanceState.GONE, InstanceState.TERMINATING)
+
+
+async def find_elsewhere(ctx: Context, word: str, providers: Collection[str]) -> tuple[Holding | None, list[str]]:
+    """The holding of this cluster (handle or name) at these providers, and what kept us from asking some of them."""
+    troubles: list[str] = []
+    for name in providers:
+        try:
+            provider = await ctx.opened(name)
+            if not isinstance(provider, CanFind):
+                continue
+            for holding in await ctx.door(provider.find):
+                if word in (holding.cluster, holding.name):
+                    return holding, troubles
+        except CloudClustersError as exc:
+            troubles.append(f"{name}: {exc.message}")
+    return None, troubles
+
+
+async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:
+    """Take up a cluster that no record of ours knows, with new keys, new certificates and fresh processes.
+
+    Waits until its workers are ready; a stopped one stays stopped until `resume`. Whoever made it can go on to enter
+    its machines, but his Dask clients cannot join any more. Raises `NotSupported` where the provider lets in nobody who
+    has lost the key, `IllegalState` when nothing of it runs, `NodeError`.
+    """
+    provider = await ctx.opened(holding.provider)
+    if not isinstance(provider, CanEnter):
+        raise NotSupported(
+            f"{holding.provider} lets nobody in without the cluster's key, which is on the machine that made "
+            f"{holding.cluster}",
+            hint=f"reconnect from there (owner {holding.owner}), or copy its CLOUDCLUSTERS_HOME here",
+        )
+    seen = [i for i in await ctx.door(provider.describe, holding) if i.state not in _OVER]
+    record = _record(ctx, holding, seen)
+    async with held(ctx, holding.cluster, "reconnect") as lease:
+        try:
+            await ctx.door(ctx.store.create, record, lease)
+        except NameTaken:
+            record = msgspec.structs.replace(record, name="")
+            await ctx.door(ctx.store.create, record, lease)
+        ctx.tell(record.handle, "taken up", f"{len(seen)} machines of {holding.owner}")
+    if record.state is ClusterState.INTERRUPTED:
+        return await reconnect(ctx, record.handle)
+    return await restart(ctx, record.handle)
+
+
+def _record(ctx: Context, holding: Holding, seen: Sequence[Instance]) -> ClusterRecord:
+    if not seen:
+        raise IllegalState(f"no machine of cluster {holding.cluster} is left", hint="`cloudclusters sweep` tidies up")
+    roles: dict[str, list[Instance]] = {}
+    for instance in sorted(seen, key=lambda i: (i.slot.role, i.slot.index)):
+        roles.setdefault(instance.slot.role, []).append(instance)
+    plan = words.plan_of(holding.provider, roles)
+    offers = {role.role: role.offer for role in plan.roles}
+    nodes = tuple(
+        NodeRecord(slot=i.slot, offer=offers[i.slot.role], token=i.token, instance=i)
+        for machines in roles.values()
+        for i in machines
+    )
+    stopped = all(i.state is InstanceState.STOPPED for i in seen)
+    state = ClusterState.INTERRUPTED if stopped else ClusterState.BROKEN
+    record = ClusterRecord(
+        handle=holding.cluster,
+        name=holding.name,
+        state=state,
+        plan=plan,
+        holding=msgspec.structs.replace(holding, settings={k: str(v) for k, v in plan.settings.items()}),
+        nodes=nodes,
+        seen=ctx.clock.now(),
+        adopted=True,
+    )
+    return changed(record, state, clock=ctx.clock, reason="" if stopped else "taken up from another machine")

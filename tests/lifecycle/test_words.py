@@ -1,0 +1,64 @@
+"""What machines carry with them is enough to take their cluster up, fits into tags, and holds no secret."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lifecycle_world import SMALL, plan_of
+
+from cloudclusters.base.cloud import Instance, InstanceState, Slot
+from cloudclusters.errors import StoreError
+from cloudclusters.lifecycle.words import PIECE, host_key_words, is_host_key, joined, pieces, plan_words
+from cloudclusters.lifecycle.words import plan_of as carried
+from cloudclusters.remote.ssh import make_key
+
+
+def machine(words: dict[str, str], index: int = 0) -> Instance:
+    """A machine that carries these words."""
+    return Instance(
+        id=f"i-{index}",
+        slot=Slot("peer", index),
+        token="t",
+        state=InstanceState.RUNNING,
+        instance_type=SMALL.instance_type,
+        place=SMALL.place,
+        words=words,
+    )
+
+
+def test_plan_comes_back() -> None:
+    """Engine, environment, processes, place, price and our own settings."""
+    settings = {"directory": "work", "profile": "secret-account", "sshflags": "-o Compression=yes"}
+    plan = msgspec.structs.replace(plan_of(2), settings=settings, node_process_count=3, environment="image")
+    words = plan_words(plan, SMALL)
+    found = carried("fake", {"peer": [machine(words), machine(words, 1)]})
+    assert found.roles == (msgspec.structs.replace(plan.roles[0], offer=SMALL),)
+    assert (found.engine, found.environment, found.node_process_count) == ("dask", "image", 3)
+    assert found.settings == {"directory": "work", "sshflags": "-o Compression=yes"}
+
+
+def test_foreign_words_are_told() -> None:
+    """A machine of another release, or of nobody's."""
+    with pytest.raises(StoreError, match="i-0 does not carry the plan"):
+        carried("fake", {"peer": [machine({"plan-0": "!!!"})]})
+
+
+@given(st.text(max_size=2000))
+def test_pieces_make_the_whole(text: str) -> None:
+    """However long: no piece is longer than a tag's value."""
+    words = pieces("plan", text)
+    assert joined("plan", words) == text
+    assert all(len(word) <= PIECE for word in words.values())
+
+
+@given(st.integers(1, 40))
+def test_host_keys_are_known_by_their_node(count: int) -> None:
+    """The right key at the right node, and nothing else."""
+    keys = {f"node{n}": make_key().public for n in range(count)}
+    words = host_key_words(keys)
+    assert all(is_host_key(words, node, line) for node, line in keys.items())
+    assert not is_host_key(words, "node0", make_key().public)
+    assert not is_host_key(words, f"node{count}", keys["node0"])
+    assert not is_host_key({}, "node0", keys["node0"])
