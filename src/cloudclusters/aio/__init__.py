@@ -12,6 +12,7 @@ use it from `cloudclusters` itself.
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
 
@@ -100,12 +101,12 @@ async def interrupt(*clusters: Target) -> Cluster | list[Cluster]:
 
 
 @overload
-async def resume(cluster: Target, /) -> Cluster: ...
+async def resume(cluster: Target, /, *, patience: float = ..., elsewhere: bool = ...) -> Cluster: ...
 @overload
-async def resume(cluster: Target, /, *more: Target) -> list[Cluster]: ...
-async def resume(*clusters: Target) -> Cluster | list[Cluster]:
+async def resume(cluster: Target, /, *more: Target, patience: float = ..., elsewhere: bool = ...) -> list[Cluster]: ...
+async def resume(*clusters: Target, patience: float = 0.0, elsewhere: bool = False) -> Cluster | list[Cluster]:
     """As `cloudclusters.resume`."""
-    return await _each(_resume.resume, clusters)
+    return await _each(functools.partial(_resume.resume, patience=patience, elsewhere=elsewhere), clusters)
 
 
 @overload

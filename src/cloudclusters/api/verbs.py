@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, overload
@@ -68,18 +69,19 @@ def interrupt(*clusters: Target) -> Cluster | list[Cluster]:
 
 
 @overload
-def resume(cluster: Target, /) -> Cluster: ...
+def resume(cluster: Target, /, *, patience: float = ..., elsewhere: bool = ...) -> Cluster: ...
 @overload
-def resume(cluster: Target, /, *more: Target) -> list[Cluster]: ...
-def resume(*clusters: Target) -> Cluster | list[Cluster]:
+def resume(cluster: Target, /, *more: Target, patience: float = ..., elsewhere: bool = ...) -> list[Cluster]: ...
+def resume(*clusters: Target, patience: float = 0.0, elsewhere: bool = False) -> Cluster | list[Cluster]:
     """Start the machines of interrupted clusters, and fresh processes with new pids; waits until they are ready.
 
-    Costs money from the start on. With no capacity the cluster stays interrupted (`NoCapacity`). Raises also
-    `IllegalState`, `NodeError`.
+    Costs money from the start on. With no capacity it asks again for `patience` seconds; then, with `elsewhere`, other
+    machines of the plan in the same region are bought and the stopped ones deleted with their disks, else the cluster
+    stays interrupted (`NoCapacity`). Raises also `IllegalState`, `NodeError`.
     """
     from cloudclusters.lifecycle.resume import resume as verb
 
-    return _each(verb, clusters)
+    return _each(functools.partial(verb, patience=patience, elsewhere=elsewhere), clusters)
 
 
 @overload

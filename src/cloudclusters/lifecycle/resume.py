@@ -1,25 +1,39 @@
-"""resume: stopped machines start again, with fresh processes."""
+"""resume: stopped machines start again, or others take their place, with fresh processes."""
 
 from __future__ import annotations
 
-from cloudclusters.base.cloud import InstanceState
-from cloudclusters.errors import NoCapacity
+from collections.abc import Collection
+
+import msgspec
+
+from cloudclusters.base.cloud import InstanceState, Offer
+from cloudclusters.base.handle import new_handle
+from cloudclusters.base.waiting import Pace, wait_until
+from cloudclusters.contract.document import RolePlan
+from cloudclusters.errors import NoCapacity, WaitTimeout
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import settle_keys
 from cloudclusters.lifecycle.interrupt import stopper
-from cloudclusters.lifecycle.launching import patiently
+from cloudclusters.lifecycle.launching import launch_role, patiently
+from cloudclusters.lifecycle.letting_go import delete_machines
 from cloudclusters.lifecycle.machines import has_state, instances, look, wait_for
 from cloudclusters.lifecycle.processes import living, start_all
 from cloudclusters.lifecycle.state import check_possible
-from cloudclusters.lifecycle.verb import running
+from cloudclusters.lifecycle.verb import Running, running
+from cloudclusters.provider.protocol import CanStop
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
+_AGAIN = Pace(first=5.0, most=60.0, growth=1.5)
+"""How often capacity is asked for that was not there."""
 
-async def resume(ctx: Context, cluster: str) -> ClusterRecord:
+
+async def resume(ctx: Context, cluster: str, *, patience: float = 0.0, elsewhere: bool = False) -> ClusterRecord:
     """Start the machines of an interrupted cluster and fresh processes on them; pids are new.
 
-    Waits until all workers are ready; from the start on the machines are paid. With no capacity the cluster
-    stays interrupted (`NoCapacity`). Raises also `NotSupported`, `IllegalState`, `NodeError`.
+    Waits until all workers are ready; from the start on the machines are paid. With no capacity it goes on asking for
+    `patience` seconds; then, with `elsewhere`, the plan's other offers in the region are bought and the stopped
+    machines deleted with their disks; else the cluster stays interrupted (`NoCapacity`). Raises also `NotSupported`,
+    `IllegalState`, `NodeError`.
     """
     record = await ctx.door(ctx.store.record, cluster)
     check_possible(record, "resume")
@@ -29,26 +43,81 @@ async def resume(ctx: Context, cluster: str) -> ClusterRecord:
         seen = await look(ctx, verb.record)
         if not _settled(seen):
             seen = await wait_for(ctx, seen, _settled, what="the end of every stop", lease=verb.lease)
-        ids = [i.id for i in instances(seen, InstanceState.STOPPED)]
         for node in seen.nodes:
             ctx.tell(cluster, "booting", node=node.name)
         before, verb.unharmed = verb.unharmed, None
         try:
-            if ids:
-                await patiently(ctx, verb.lease, lambda: provider.start(seen.holding, ids))
-        except NoCapacity:
+            await _start(ctx, verb, provider, seen, patience)
+        except NoCapacity as exc:
             left = await look(ctx, verb.record)
-            if _states(left) == _states(seen):
-                verb.unharmed = before
-            else:  # some machines were started all the same, and are paid
+            if _states(left) != _states(seen):  # some machines were started all the same, and are paid
                 await verb.write(left)
-            raise
+                raise
+            if not elsewhere:
+                verb.unharmed = before
+                raise
+            await _move(ctx, verb, left, exc, unharmed=before)
+            seen = verb.record
         up = has_state(InstanceState.RUNNING)
         await verb.write(await wait_for(ctx, seen, up, what="a running machine for every node", lease=verb.lease))
         await start_all(ctx, verb.record, verb.write)
         await living(ctx, verb.record)
         await settle_keys(ctx, verb.record)
     return verb.record
+
+
+async def _start(ctx: Context, verb: Running, provider: CanStop, seen: ClusterRecord, patience: float) -> None:
+    """Ask for the stopped machines to start, again and again for `patience` seconds; raises `NoCapacity`."""
+    last: NoCapacity | None = None
+
+    async def attempt() -> bool:
+        nonlocal last
+        stopped = instances(seen if last is None else await look(ctx, verb.record), InstanceState.STOPPED)
+        try:
+            if stopped:
+                await patiently(ctx, verb.lease, lambda: provider.start(seen.holding, [i.id for i in stopped]))
+        except NoCapacity as exc:
+            last = exc
+            ctx.tell(seen.handle, "no capacity", exc.message)
+            return False
+        return True
+
+    try:
+        await wait_until(attempt, bool, clock=ctx.clock, timeout=patience, pace=_AGAIN)
+    except WaitTimeout:
+        assert last is not None
+        raise last from None
+
+
+async def _move(
+    ctx: Context, verb: Running, seen: ClusterRecord, why: NoCapacity, *, unharmed: ClusterState | None
+) -> None:
+    """Buy other machines of the plan in the same region, and delete the stopped ones when all are bought.
+
+    With no capacity anywhere the cluster is as it was, and `NoCapacity` lists every attempt.
+    """
+    old = [instance.id for instance in instances(seen)]
+    names = [node.name for node in seen.nodes]
+    try:
+        for role in seen.plan.roles:
+            await verb.write(await launch_role(ctx, verb.record, verb.lease, role, _attempts(seen, role)))
+    except NoCapacity as exc:
+        await delete_machines(ctx, seen.holding, verb.lease, only=lambda i: i.id not in old)
+        verb.unharmed = unharmed
+        await verb.write(msgspec.structs.replace(seen, state=verb.record.state, history=verb.record.history))
+        raise NoCapacity(f"{why.message}\n{exc.message}", hint=exc.hint) from exc
+    await _let_old_go(ctx, verb, names, old)
+
+
+async def _let_old_go(ctx: Context, verb: Running, names: Collection[str], old: Collection[str]) -> None:
+    await ctx.reach.leave(verb.record.handle, names)
+    await delete_machines(ctx, verb.record.holding, verb.lease, only=lambda i: i.id in old, known=old)
+
+
+def _attempts(record: ClusterRecord, role: RolePlan) -> list[tuple[Offer, str]]:
+    """The plan's offers for a role in the region where its disks and network are, each with a token of its own."""
+    near = [o for o in (role.offer, *role.fallbacks) if o.place.region == record.holding.place.region]
+    return [(offer, f"{record.handle}-{role.role}-{new_handle()}") for offer in near]
 
 
 def _settled(record: ClusterRecord) -> bool:

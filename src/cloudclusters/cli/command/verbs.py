@@ -10,6 +10,7 @@ import click
 from cloudclusters.cli import progress
 from cloudclusters.cli.console import Command, agreed, json_option, say, show_json, usd, yes_option
 from cloudclusters.cli.costs import hourly, spent
+from cloudclusters.cli.duration import seconds
 from cloudclusters.cli.glance import complete_cluster, record_of
 
 if TYPE_CHECKING:
@@ -38,16 +39,28 @@ def interrupt(clusters: Sequence[str], as_json: bool) -> None:
 
 @click.command(cls=Command)
 @some_clusters
+@click.option(
+    "--patience",
+    callback=seconds,
+    metavar="TIME",
+    help="Ask so long for capacity that is gone, such as 30m.",
+)
+@click.option(
+    "--elsewhere",
+    is_flag=True,
+    help="Then buy the plan's other machines in the region, and delete the stopped ones with their disks.",
+)
 @json_option
-def resume(clusters: Sequence[str], as_json: bool) -> None:
+def resume(clusters: Sequence[str], patience: float | None, elsewhere: bool, as_json: bool) -> None:
     """Start interrupted machines again, with fresh workers and new pids; waits until they are ready.
 
-    The machines are paid again from the start on.
+    The machines are paid again from the start on. With no capacity the cluster stays interrupted, unless the options
+    say else.
     """
     from cloudclusters.api import verbs
 
     with progress.shown("resuming"):
-        found = verbs.resume(*clusters)
+        found = verbs.resume(*clusters, patience=patience or 0.0, elsewhere=elsewhere)
     _report(found, as_json=as_json)
 
 
