@@ -28,7 +28,9 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Files and settings by which a cluster's nodes are entered.
 
     `user` is for endpoints that name none. A node that is silent for `keepalive` seconds is asked whether it
-    is there, and given up after `keepalive_count` questions.
+    is there, and given up after `keepalive_count` questions: late, because what a Dask client holds is lost with its
+    connection. A minute without network is survived, with the pause that TCP makes after it. Whether a node is alive is
+    asked by other means (`lifecycle.links.ask`), within seconds.
     """
 
     key_file: str
@@ -36,8 +38,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     flags: Flags = Flags()
     connect_timeout: float = 10.0
-    keepalive: float = 8.0
-    keepalive_count: int = 2
+    keepalive: float = 10.0
+    keepalive_count: int = 12
 
 
 class Opener:

@@ -39,10 +39,12 @@ def is_same(path: str, wanted: list[object]) -> bool:
 
 def digest(path: str) -> str:
     """Of its content."""
-    made = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-        for data in iter(lambda: file.read(1 << 20), b""):
+    made, file = hashlib.sha256(), os.open(path, os.O_RDONLY)
+    try:
+        for data in iter(lambda: os.read(file, 256 << 10), b""):
             made.update(data)
+    finally:
+        os.close(file)
     return made.hexdigest()
 
 
@@ -92,9 +94,9 @@ def drop(path: str) -> None:
 
 def main(directory: str, delete: str) -> None:
     """The manifest comes as its length in ten digits and JSON; the answer is one line; then comes a tar file."""
+    wanted = json.loads(read_exactly(int(read_exactly(10))).decode())
     os.makedirs(directory, exist_ok=True)  # noqa: PTH103
     os.chdir(directory)
-    wanted = json.loads(read_exactly(int(read_exactly(10))).decode())
     sent = record(".")
     old = leftovers(sent, wanted)
     if delete == "delete":
