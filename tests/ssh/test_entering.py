@@ -252,11 +252,11 @@ def test_silent_connection_is_given_up(site) -> None:
     asyncio.run(main())
 
 
-def test_silent_node_shows_within_half_a_minute() -> None:
-    """What we ask by default."""
+def test_a_minute_without_network_is_survived() -> None:
+    """A lost minute, and TCP's next try, which comes up to 103 s after the network went."""
     access = Access(key_file="k", known_hosts="h")
 
-    assert access.keepalive * (access.keepalive_count + 1) <= 30
+    assert 110 <= access.keepalive * (access.keepalive_count + 1) <= 150
 
 
 def test_aes_gcm_and_curve25519_are_agreed_on(site) -> None:
