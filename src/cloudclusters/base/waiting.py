@@ -54,7 +54,7 @@ class Pace:
     growth: float = 1.5
 
 
-BOOT = Pace(first=0.02, most=1.5)
+BOOT = Pace(first=0.02, most=1.0, growth=1.2)
 """For machines that come up or go away."""
 
 
