@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bed_client import Cloud, until
 from botocore.exceptions import ClientError
-from cloud import Cloud, until
 
 from cloudclusters.testing.bed import Bed
 

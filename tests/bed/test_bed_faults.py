@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+from bed_client import Cloud, until
 from botocore.exceptions import ClientError, ConnectionClosedError
-from cloud import Cloud, until
 
 from cloudclusters.testing.bed import Bed
 from cloudclusters.testing.bed.faults import LOST

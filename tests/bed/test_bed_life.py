@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cloud import Cloud, until
+from bed_client import Cloud, until
 
 from cloudclusters.testing.bed import Bed
 

@@ -13,7 +13,7 @@ from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from cloudclusters.testing.bed import world
+from cloudclusters.testing.bed import images, world
 from cloudclusters.testing.bed.calls import Calls
 from cloudclusters.testing.bed.faults import Faults
 from cloudclusters.testing.bed.front import Front
@@ -78,7 +78,9 @@ class Bed:
             self.hosts: HostDriver = NamespaceHosts(self._network, image, world.STATE)
             self.instances = Instances(self.hosts, self._network, self.faults, delays=self._delays, shared=self._shared)
             self.front = Front(DomainDispatcherApplication(create_backend_app), self.instances, self.faults, self.calls)
+            stack.enter_context(images.installed())
             stack.enter_context(self.instances.installed())
+            self.clear()
             stack.callback(self.clear)
             metadata = MetadataService(self.instances.facts)
             metadata.start()

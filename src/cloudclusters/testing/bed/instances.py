@@ -23,12 +23,11 @@ from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 from cloudclusters.testing.bed.facts import instance_facts
 from cloudclusters.testing.bed.faults import Faults
 from cloudclusters.testing.bed.host import Admission, BedError, HostDriver, HostSpec
+from cloudclusters.testing.bed.images import login_user
 from cloudclusters.testing.bed.network import Network
 
 ACCOUNT = "123456789012"
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-_USERS = (("ubuntu", "ubuntu"), ("debian", "admin"))
-"""Login users by a word in the image's name; all others have `ec2-user`."""
 
 
 @dataclass(slots=True)
@@ -359,6 +358,4 @@ def _let_go(instance: Instance) -> None:
 
 
 def _login_user(instance: Instance) -> str:
-    images = instance.ec2_backend.describe_images(filters={"image-id": instance.image_id})
-    name = str(images[0].name).lower() if images else ""
-    return next((user for word, user in _USERS if word in name), "ec2-user")
+    return login_user(instance.ec2_backend.amis.get(instance.image_id))

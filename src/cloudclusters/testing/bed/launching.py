@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.amis import Ami
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 
 from cloudclusters.testing.bed.calls import Answer, Call, failure
 from cloudclusters.testing.bed.faults import Faults
+from cloudclusters.testing.bed.images import smallest_disk
 from cloudclusters.testing.bed.instances import ACCOUNT, Instances
 from cloudclusters.testing.bed.placement import PlacementGroups
 from cloudclusters.testing.bed.prices import SpotPrices
@@ -85,9 +87,12 @@ class Launching:
             return failure(call, "InvalidInstanceType", f"The instance type '{kind}' does not exist")
         if key is not None and key not in backend.key_pairs:
             return failure(call, "InvalidKeyPair.NotFound", f"The key pair '{key}' does not exist")
-        image = call.parameters.get("ImageId", "")
-        if image not in {known.id for known in backend.describe_images()}:
-            return failure(call, "InvalidAMIID.NotFound", f"The image id '[{image}]' does not exist")
+        name = call.parameters.get("ImageId", "")
+        if name not in backend.amis:
+            return failure(call, "InvalidAMIID.NotFound", f"The image id '[{name}]' does not exist")
+        return _wrong_image(call, backend.amis[name], kind) or self._wrong_group(call, kind)
+
+    def _wrong_group(self, call: Call, kind: str) -> Answer | None:
         name = call.parameters.get("Placement.GroupName")
         if name is None:
             return None
@@ -153,6 +158,27 @@ class Launching:
         if wanted is None or wanted not in defaults:
             return defaults
         return {wanted: defaults[wanted]}
+
+
+def _wrong_image(call: Call, image: Ami, kind: str) -> Answer | None:
+    """An image that the type cannot boot, or that the launch's root volume cannot hold."""
+    able = INSTANCE_TYPES[kind].get("ProcessorInfo", {}).get("SupportedArchitectures", ("x86_64",))
+    if image.architecture not in able:
+        text = f"The architecture '{','.join(able)}' of the specified instance type does not match the architecture"
+        advice = "Specify an instance type and an AMI that have matching architectures, and try again."
+        return failure(call, "InvalidParameterValue", f"{text} '{image.architecture}' of the specified AMI. {advice}")
+    if image.platform == "windows":
+        return failure(call, "UnsupportedOperation", "the test bed has no hosts with Windows")
+    device, least = smallest_disk(image)
+    for number in range(1, len(call.parameters) + 1):
+        prefix = f"BlockDeviceMapping.{number}"
+        size = call.parameters.get(f"{prefix}.Ebs.VolumeSize")
+        if size and call.parameters.get(f"{prefix}.DeviceName") == device and int(size) < least:
+            text = (
+                f"Volume of size {size}GB is smaller than snapshot '{image.ebs_snapshot.id}', expect size >= {least}GB"
+            )
+            return failure(call, "InvalidBlockDeviceMapping", text)
+    return None
 
 
 def _zones(backend: object) -> list[str]:
