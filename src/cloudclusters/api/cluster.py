@@ -14,6 +14,7 @@ from cloudclusters.base.loop import core_loop
 from cloudclusters.engine.protocol import Kind
 from cloudclusters.errors import NodeError, WaitTimeout
 from cloudclusters.lifecycle import keys, links, processes
+from cloudclusters.lifecycle.entering import reached_at
 from cloudclusters.lifecycle.links import open_one
 from cloudclusters.lifecycle.state import check_allowed
 from cloudclusters.store.record import ClusterRecord, ClusterState
@@ -160,7 +161,10 @@ class Cluster:
         async def open_them() -> dict[str, str]:
             context, nodes = self._session.context, {node.name: node for node in record.nodes}
             ends = {f.node: await open_one(context, record, nodes[f.node], patience=0) for f in record.layout.forwards}
-            return {f.name: await ends[f.node].forward(f.address, f.port) for f in record.layout.forwards}
+            return {
+                f.name: reached_at(record, f) or await ends[f.node].forward(f.address, f.port)
+                for f in record.layout.forwards
+            }
 
         return core_loop().run(open_them())
 

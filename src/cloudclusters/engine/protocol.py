@@ -76,12 +76,16 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Forward(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A port on a node that the driver must reach, by a name such as `scheduler`."""
+    """A port on a node that the driver must reach, by a name such as `scheduler`.
+
+    What is `guarded` proves who it is and asks who comes, by TLS: with `tunneled=false` it is reached without SSH.
+    """
 
     name: str
     node: str
     address: str
     port: int
+    guarded: bool = False
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from cloudclusters.contract.document import ClusterType, Plan, RolePlan
 from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported
 from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.entering import settle_keys
+from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.first_boot import read_script
 from cloudclusters.lifecycle.launching import launch_role
 from cloudclusters.lifecycle.lease import held
@@ -120,7 +120,7 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
     reached("starting", record)
     await start_nodes(ctx, record, ready, told=lambda name: reached("first", record) if name == first else None)
     await living(ctx, record)
-    await settle_keys(ctx, record)
+    await settle(ctx, record)
     await close_steps(ctx, record.handle, lease, "all processes are ready")
     record = await ctx.write(changed(record, ClusterState.RUNNING, clock=ctx.clock), lease)
     ctx.tell(record.handle, "running", f"{len(record.nodes)} nodes are ready")

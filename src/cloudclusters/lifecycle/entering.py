@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import Collection
 
 from cloudclusters.base.cloud import SshEndpoint
-from cloudclusters.errors import NodeError
+from cloudclusters.engine.protocol import Forward
+from cloudclusters.errors import NodeError, ProviderError
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.first_boot import first_boot_text, read_script
 from cloudclusters.lifecycle.reaching import access
 from cloudclusters.lifecycle.words import host_key_words
-from cloudclusters.provider.protocol import CanEnter, CanMark
+from cloudclusters.provider.protocol import CanAdmit, CanEnter, CanMark
 from cloudclusters.remote.ssh import KnownHosts
 from cloudclusters.remote.ssh.config import write_ssh_config
 from cloudclusters.store.record import ClusterRecord, NodeRecord
@@ -47,25 +48,51 @@ async def run_to_end(link: Link, argv: Collection[str]) -> tuple[int, str]:
     return code, "".join(output)
 
 
-async def settle_keys(ctx: Context, record: ClusterRecord) -> None:
-    """Once every machine was entered: trust their one-time host keys no more, and write the file for plain `ssh`.
+async def settle(ctx: Context, record: ClusterRecord) -> None:
+    """Once everything runs: trust one-time host keys no more, write the file for plain `ssh`, open what is untunneled.
 
-    The fingerprints of their final host keys are kept with the machines, for who takes the cluster up from elsewhere.
+    The fingerprints of the final host keys are kept with the machines, for who takes the cluster up from elsewhere.
     """
+    provider = await ctx.opened(record.holding.provider)
+    if not provider.traits.ssh:
+        return
+    fingerprints = await ctx.door(_settle_keys, ctx, record)
+    if isinstance(provider, CanMark) and any(fingerprints.items() - _words(record).items()):
+        try:
+            await ctx.door(provider.mark, record.holding, fingerprints)
+        except ProviderError as exc:  # the cluster runs; only another machine cannot take it up
+            ctx.tell(record.handle, "not marked", exc.message)
+    ports = open_ports(record)
+    if ports and isinstance(provider, CanAdmit):
+        await ctx.door(provider.admit, record.holding, ports)
 
-    provider = ctx.provider(record.holding.provider)
 
-    def settle() -> None:
-        keys.forget_first(ctx.home, record.handle, {node.token for node in record.nodes})
-        write_config(ctx, record)
-        known = KnownHosts(keys.folder(ctx.home, record.handle) / keys.KNOWN_HOSTS)
-        pinned = {node.name: known.of(f"{record.handle}-{node.name}") for node in record.nodes}
-        fingerprints = host_key_words({name: lines[0] for name, lines in pinned.items() if lines})
-        if isinstance(provider, CanMark) and any(fingerprints.items() - _words(record).items()):
-            provider.mark(record.holding, fingerprints)
+def _settle_keys(ctx: Context, record: ClusterRecord) -> dict[str, str]:
+    """Forget one-time keys and write the file; the words that hold the fingerprints of the pinned keys."""
+    keys.forget_first(ctx.home, record.handle, {node.token for node in record.nodes})
+    write_config(ctx, record)
+    known = KnownHosts(keys.folder(ctx.home, record.handle) / keys.KNOWN_HOSTS)
+    pinned = {node.name: known.of(f"{record.handle}-{node.name}") for node in record.nodes}
+    return host_key_words({name: lines[0] for name, lines in pinned.items() if lines})
 
-    if provider.traits.ssh:
-        await ctx.door(settle)
+
+def is_direct(record: ClusterRecord, forward: Forward) -> bool:
+    """Whether the driver reaches this without SSH."""
+    return forward.guarded and str(record.plan.settings.get("tunneled", "true")).lower() == "false"
+
+
+def open_ports(record: ClusterRecord) -> list[int]:
+    """The ports that the firewall must open to the caller beside that of SSH."""
+    return sorted({forward.port for forward in record.layout.forwards if is_direct(record, forward)})
+
+
+def reached_at(record: ClusterRecord, forward: Forward) -> str:
+    """Where the driver reaches it without SSH, as `host:port`; empty where it goes through SSH."""
+    found = next(node.instance for node in record.nodes if node.name == forward.node)
+    endpoint = found.endpoint if found is not None else None
+    if not is_direct(record, forward) or not isinstance(endpoint, SshEndpoint):
+        return ""
+    return f"{endpoint.host}:{forward.port}"
 
 
 def _words(record: ClusterRecord) -> dict[str, str]:

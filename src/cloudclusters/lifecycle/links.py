@@ -11,7 +11,7 @@ from cloudclusters.base.gather import gather
 from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.errors import NodeUnreachable, ProviderError, WaitTimeout
 from cloudclusters.lifecycle.context import Context, Link
-from cloudclusters.lifecycle.entering import enter_anew, keep_key
+from cloudclusters.lifecycle.entering import enter_anew, keep_key, open_ports
 from cloudclusters.lifecycle.machines import none_lost
 from cloudclusters.provider.protocol import CanAdmit, CanConsole
 from cloudclusters.remote.ssh import FINAL, LoginRefused, NoAnswer
@@ -141,7 +141,7 @@ async def _admit(ctx: Context, record: ClusterRecord) -> bool:
     if not isinstance(provider, CanAdmit):
         return False
     try:
-        return await ctx.door(provider.admit, record.holding) != record.holding
+        return await ctx.door(provider.admit, record.holding, open_ports(record)) != record.holding
     except ProviderError as exc:
         ctx.tell(record.handle, "waiting", exc.message)
         return False

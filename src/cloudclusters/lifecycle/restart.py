@@ -5,7 +5,7 @@ from __future__ import annotations
 from cloudclusters.base.cloud import InstanceState
 from cloudclusters.errors import NodeError
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.entering import settle_keys
+from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.links import open_all
 from cloudclusters.lifecycle.machines import instances, look, lost
 from cloudclusters.lifecycle.processes import living, start_all, stop_all
@@ -34,7 +34,7 @@ async def restart(ctx: Context, cluster: str) -> ClusterRecord:
         await stop_all(links)
         await start_all(ctx, seen, verb.write)
         await living(ctx, verb.record)
-        await settle_keys(ctx, verb.record)
+        await settle(ctx, verb.record)
     return verb.record
 
 

@@ -12,7 +12,7 @@ from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.contract.document import RolePlan
 from cloudclusters.errors import NoCapacity, WaitTimeout
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.entering import settle_keys
+from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.interrupt import stopper
 from cloudclusters.lifecycle.launching import launch_role, patiently
 from cloudclusters.lifecycle.letting_go import delete_machines
@@ -62,7 +62,7 @@ async def resume(ctx: Context, cluster: str, *, patience: float = 0.0, elsewhere
         await verb.write(await wait_for(ctx, seen, up, what="a running machine for every node", lease=verb.lease))
         await start_all(ctx, verb.record, verb.write)
         await living(ctx, verb.record)
-        await settle_keys(ctx, verb.record)
+        await settle(ctx, verb.record)
     return verb.record
 
 

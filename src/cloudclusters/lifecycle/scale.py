@@ -12,7 +12,7 @@ from cloudclusters.base.handle import new_handle
 from cloudclusters.errors import InvalidContract, NotSupported
 from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.entering import settle_keys
+from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.launching import launch_slots
 from cloudclusters.lifecycle.letting_go import drop_nodes
 from cloudclusters.lifecycle.machines import has_state, instances, merged, wait_for
@@ -94,7 +94,7 @@ async def _bring_up(ctx: Context, verb: Running, slots: Sequence[Slot], offer: O
     await verb.write(record)
     await start_nodes(ctx, record, ready, names=[slot.name for slot in slots])
     await living(ctx, verb.record)
-    await settle_keys(ctx, verb.record)
+    await settle(ctx, verb.record)
     await verb.write(_marked(verb.record, [slot.name for slot in slots], unsettled=False))
 
 

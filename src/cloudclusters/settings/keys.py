@@ -85,10 +85,10 @@ _TABLE = (
     ),
     Key(
         name="tunneled",
-        meaning="Whether worker traffic goes through SSH.",
+        meaning="Whether the scheduler is reached through SSH; else directly by TLS, at a port opened to you alone.",
         kind=Kind.FLAG,
         aliases=("tunnel",),
-        idle="always on: workers are reached through a forward only",
+        default=True,
     ),
     Key(name="exename", meaning="The interpreter that starts workers.", idle=_JULIA),
     Key(name="exeflags", meaning="Options of that interpreter.", idle=_JULIA),

@@ -53,7 +53,7 @@ class DaskEngine:
             processes += [_worker(member, index, share) for index in range(count)]
             files.append(_config(member, entry, count))
         forwards = (
-            Forward(name="scheduler", node=entry.name, address=entry.address, port=PORT),
+            Forward(name="scheduler", node=entry.name, address=entry.address, port=PORT, guarded=True),
             Forward(name="dashboard", node=entry.name, address=entry.address, port=DASHBOARD_PORT),
         )
         return Layout(processes=tuple(processes), files=tuple(files), forwards=forwards)
