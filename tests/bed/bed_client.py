@@ -29,7 +29,7 @@ class Cloud:
         found = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["ubuntu*"]}])["Images"]
         self.image = found[0]["ImageId"]
 
-    def client(self, service: str, *, region: str | None = None, retries: int = 1):
+    def client(self, service: str, *, region: str | None = None, retries: int = 1, connect_timeout: float = 60):
         """Another client."""
         names = self.bed.environment()
         return boto3.client(
@@ -38,7 +38,11 @@ class Cloud:
             endpoint_url=names["AWS_ENDPOINT_URL"],
             aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
-            config=Config(retries={"total_max_attempts": retries, "mode": "standard"}, read_timeout=20),
+            config=Config(
+                retries={"total_max_attempts": retries, "mode": "standard"},
+                connect_timeout=connect_timeout,
+                read_timeout=20,
+            ),
         )
 
     def allow(self, port: int, *, cidr: str | None = None, group: str | None = None) -> None:

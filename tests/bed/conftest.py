@@ -1,37 +1,21 @@
-"""One bed for all tests of this folder, in a private world; empty before each, and nothing left after each."""
+"""Tests of the bed itself, which leave things in it on purpose."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from bed_client import Cloud
 
-from cloudclusters.testing.bed import world
-from cloudclusters.testing.bed.plugin import pytest_collection_modifyitems, pytest_runtest_protocol
+from cloudclusters.testing.bed import Bed
+from cloudclusters.testing.bed.fixtures import bed, open_bed, pytest_collection_modifyitems, pytest_runtest_protocol
 
-if TYPE_CHECKING:
-    from cloudclusters.testing.bed import Bed
-
-__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol"]
-
-
-@pytest.fixture(scope="session")
-def open_bed() -> Iterator[Bed]:
-    """A bed with short delays."""
-    from cloudclusters.testing.bed import Bed
-
-    assert world.is_inside()
-    with Bed(pending_delay=0.2, boot_delay=0.2) as bed:
-        yield bed
+__all__ = ["bed", "open_bed", "pytest_collection_modifyitems", "pytest_runtest_protocol"]
 
 
 @pytest.fixture
-def bed(open_bed: Bed) -> Iterator[Bed]:
-    """The bed, empty; afterwards nothing may have gone wrong in the background."""
-    open_bed.clear()
-    yield open_bed
-    open_bed.clear()
-    left = open_bed.left()
-    assert not left, left
-    assert not open_bed.instances.mistakes
+def cloud(bed: Bed, tmp_path: Path) -> Iterator[Cloud]:
+    """A client of the bed that does not repeat by itself."""
+    yield Cloud(bed, tmp_path)
+    bed.clear()

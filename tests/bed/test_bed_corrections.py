@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from bed_client import Cloud, until
 from botocore.exceptions import ClientError
 
-from cloudclusters.testing.bed import Bed
-
 pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
-
-
-@pytest.fixture
-def cloud(bed: Bed, tmp_path: Path) -> Cloud:
-    """A client that does not repeat by itself."""
-    return Cloud(bed, tmp_path)
 
 
 def refused(call, **arguments) -> str:

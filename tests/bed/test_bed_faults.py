@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 from bed_client import Cloud, until
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from cloudclusters.testing.bed import Bed
 from cloudclusters.testing.bed.faults import LOST
 
 pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
-
-
-@pytest.fixture
-def cloud(bed: Bed, tmp_path: Path) -> Cloud:
-    """A client that does not repeat by itself."""
-    return Cloud(bed, tmp_path)
 
 
 def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:

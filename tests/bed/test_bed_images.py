@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from bed_client import Cloud
 from botocore.exceptions import ClientError
-
-from cloudclusters.testing.bed import Bed
 
 pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
 
@@ -28,12 +24,6 @@ _NAMES = {
     _AMAZON.format("x86_64"): ("137112412989", "x86_64", "/dev/xvda", "gp3"),
     _AMAZON.format("arm64"): ("137112412989", "arm64", "/dev/xvda", "gp3"),
 }
-
-
-@pytest.fixture
-def cloud(bed: Bed, tmp_path: Path) -> Cloud:
-    """A client of the bed."""
-    return Cloud(bed, tmp_path)
 
 
 def image_of(cloud: Cloud, parameter: str, *, region: str = "us-east-1") -> str:

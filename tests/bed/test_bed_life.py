@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from bed_client import Cloud, until
 
-from cloudclusters.testing.bed import Bed
-
 pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
 
 _ASK = """python3 - <<'X'
@@ -27,12 +25,6 @@ told = {path: ask("meta-data/" + path, **{"X-aws-ec2-metadata-token": token})
         for path in ("instance-id", "local-ipv4", "public-ipv4", "spot/instance-action")}
 print(json.dumps({"plain": plain, "told": told}))
 X"""
-
-
-@pytest.fixture
-def cloud(bed: Bed, tmp_path: Path) -> Cloud:
-    """A client of the bed."""
-    return Cloud(bed, tmp_path)
 
 
 def test_instance_goes_from_pending_to_running_to_reachable_to_gone(cloud: Cloud) -> None:

@@ -14,6 +14,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from cloudclusters.testing.bed import images, world
+from cloudclusters.testing.bed.access import Credentials
 from cloudclusters.testing.bed.calls import Calls
 from cloudclusters.testing.bed.faults import Faults
 from cloudclusters.testing.bed.front import Front
@@ -23,6 +24,9 @@ from cloudclusters.testing.bed.instances import ACCOUNT, Instances
 from cloudclusters.testing.bed.metadata import MetadataService
 from cloudclusters.testing.bed.namespaces import NamespaceHosts
 from cloudclusters.testing.bed.network import CLIENT, Network
+from cloudclusters.testing.bed.shared import check_shared, python_folders
+
+__all__ = ["Bed", "Left", "python_folders"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,7 @@ class Bed:
 
     def __enter__(self) -> Bed:
         """Make the network and start to answer."""
+        check_shared(self._shared)
         if not world.is_inside():
             raise BedError(
                 "a Bed opens only inside a private world: python -m cloudclusters.testing.bed.world COMMAND…"
@@ -136,6 +141,7 @@ class Bed:
     def clear(self) -> None:
         """Make the cloud empty, and let nothing go wrong any more: for between two tests."""
         self.faults.clear()
+        self.mend_client()
         self.instances.cancel()
         for name in self.hosts.names():
             self.hosts.remove(name)
@@ -144,6 +150,41 @@ class Bed:
             backend.reset()
         self.front.clear()
         self.calls.clear()
+
+    def deny(self, *actions: str) -> None:
+        """Let a policy deny these actions (`RunInstances`; `*` for all), until `allow` or `clear`.
+
+        EC2 answers `UnauthorizedOperation`, also to a dry run; other services `AccessDenied`.
+        """
+        self.front.access.denied.update(actions)
+
+    def allow(self, *actions: str) -> None:
+        """Take back what `deny` said of these actions, or all of it."""
+        self.front.access.denied.difference_update(actions or set(self.front.access.denied))
+
+    def expire_credentials(self, *, unknown: bool = False) -> None:
+        """Answer every call `RequestExpired` (EC2) or `ExpiredToken`, until `renew_credentials` or `clear`.
+
+        With `unknown` as if the credentials had never been good: `AuthFailure` (EC2) or `InvalidClientTokenId`.
+        """
+        self.front.access.credentials = Credentials.UNKNOWN if unknown else Credentials.EXPIRED
+
+    def renew_credentials(self) -> None:
+        """Let every caller's credentials be good again."""
+        self.front.access.credentials = Credentials.GOOD
+
+    def cut_client(self, *instances: str, api: bool = False) -> None:
+        """Lose every packet between the client and its hosts, both ways and in silence, until `mend_client` or `clear`.
+
+        With names, only between the client and these instances. Hosts go on reaching each other and the metadata
+        service. The cloud itself goes on answering, but with `api` its calls are lost as well.
+        """
+        private = [str(self.instances.of(name).instance.private_ip) for name in instances]
+        self._network.cut(private, port=self._port if api else None)
+
+    def mend_client(self) -> None:
+        """Let the client's packets pass again; connections that have not given up go on."""
+        self._network.mend()
 
     def _serve(self, stack: contextlib.ExitStack) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)

@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 
 from moto.ec2.models import ec2_backends
 
+from cloudclusters.testing.bed.access import Access
 from cloudclusters.testing.bed.calls import Answer, Call, Calls, Done, element, error_code, failure, read_call, result
+from cloudclusters.testing.bed.connect import InstanceConnect
 from cloudclusters.testing.bed.faults import LOST, Faults
 from cloudclusters.testing.bed.instances import ACCOUNT, Instances
 from cloudclusters.testing.bed.launching import Launching
@@ -39,6 +41,8 @@ class Front:
 
     def __init__(self, moto: Application, instances: Instances, faults: Faults, calls: Calls) -> None:
         self._moto, self._instances, self._faults, self._calls = moto, instances, faults, calls
+        self.access = Access()
+        self.connect = InstanceConnect(instances)
         self.groups = PlacementGroups(instances)
         self.prices = SpotPrices()
         self.quotas = Quotas(instances)
@@ -75,13 +79,20 @@ class Front:
         return [answer.body]
 
     def clear(self) -> None:
-        """Forget tokens, placement groups, prices and quotas."""
+        """Forget tokens, placement groups, prices, quotas and what is denied."""
+        self.access.clear()
+        self.connect.clear()
         self._answered.clear()
         self.groups.groups.clear()
         self.prices.fixed.clear()
         self.quotas.clear()
 
     def _answer(self, call: Call, environ: Environ, body: bytes) -> Answer:
+        refused = self.access.refused(call)
+        if refused is not None:
+            return refused
+        if call.service == "ec2-instance-connect":
+            return self.connect.answer(call, body)
         if call.service == "servicequotas":
             return self.quotas.answer(call, body) or self._ask_moto(call, environ, body)
         if call.service != "ec2":
@@ -104,13 +115,15 @@ class Front:
             return answer
 
     def _answer_once(self, call: Call, environ: Environ) -> Answer:
-        if call.action in self._own:
+        if call.action in self._own and call.parameters.get("DryRun") != "true":
             return self._own[call.action](call)
         if call.action == "RunInstances":
             return self._launch(call, environ)
         refused = self._refused(call)
         if refused is not None:
             return refused
+        if call.parameters.get("DryRun") == "true":
+            return _would_succeed(call)
         answer = self._ask_moto(call, environ, _encode(call))
         if call.action.endswith(_FIREWALL) or call.action.endswith(("GroupIngress", "GroupEgress")):
             self._instances.refresh_firewalls()
@@ -123,6 +136,8 @@ class Front:
             checked = self._launching.check(call)
             if isinstance(checked, Answer):
                 return checked
+            if call.parameters.get("DryRun") == "true":
+                return _would_succeed(call)
             answer = self._ask_moto(checked, environ, _encode(checked))
             if answer.status < 400:
                 ids = [found.decode() for found in re.findall(rb"<instanceId>([^<]+)</instanceId>", answer.body)]
@@ -186,6 +201,10 @@ def _read(environ: Environ) -> bytes:
     stream = environ["wsgi.input"]
     length = int(str(environ.get("CONTENT_LENGTH") or 0))
     return bytes(stream.read(length)) if length else b""  # type: ignore[attr-defined]  # WSGI's own stream
+
+
+def _would_succeed(call: Call) -> Answer:
+    return failure(call, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
 
 
 def _encode(call: Call) -> bytes:

@@ -61,6 +61,9 @@ class HostDriver(Protocol):
     def admit(self, name: str, admissions: Sequence[Admission]) -> None:
         """Open exactly these ports, from now on and at every later start."""
 
+    def let_in(self, name: str, *, user: str, key: str, seconds: float) -> None:
+        """Let this public key log in as this user for so long."""
+
     def freeze(self, name: str) -> None:
         """Let none of its processes run; its kernel still acknowledges what is sent to it."""
 

@@ -63,11 +63,8 @@ echo "-----END SSH HOST KEY KEYS-----"
 echo "$name login:"
 
 if [ ! -e $state/boot-finished ]; then
-    : >/var/log/cloud-init-output.log.late
-    sh /run/bed/late >/var/log/cloud-init-output.log.late 2>&1 &
+    sh /run/bed/late >>/var/log/cloud-init-output.log 2>&1 &
     wait $! || echo late >/run/cloud-init/failed
-    cat /var/log/cloud-init-output.log.late >>/var/log/cloud-init-output.log
-    rm /var/log/cloud-init-output.log.late
     sed 's/^/cloud-init: /' /var/log/cloud-init-output.log
     if [ -e /run/cloud-init/failed ]; then
         echo "cloud-init: a first-boot script failed"

@@ -32,7 +32,12 @@ mount -t tmpfs -o mode=755 run run
 mkdir run/bed run/sshd run/cloud-init
 mount --bind -o ro "$dir/seed" run/bed
 for folder; do
-    mkdir -p ".$folder"
+    if [ -d "$folder" ]; then
+        mkdir -p ".$folder"
+    else
+        mkdir -p ".$(dirname "$folder")"
+        [ -e ".$folder" ] || : >".$folder"
+    fi
     mount --bind -o ro "$folder" ".$folder"
     parent=$(dirname "$folder")
     while [ "$parent" != / ]; do

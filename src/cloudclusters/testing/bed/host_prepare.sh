@@ -8,6 +8,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no
 UseDNS no
+AuthorizedKeysFile .ssh/authorized_keys /run/bed/connect/%u
 MaxStartups 200
 MaxSessions 200
 AllowStreamLocalForwarding yes
@@ -56,5 +57,7 @@ echo "systemctl: this host has no systemd" >&2
 exit 1
 X
 chmod 755 /usr/local/bin/cloud-init /usr/local/bin/systemctl /usr/local/sbin/shutdown /usr/local/sbin/poweroff
+# A shared interpreter may have brought its library.
+ldconfig
 ln -sf poweroff /usr/local/sbin/halt
 ln -sf poweroff /usr/local/sbin/reboot

@@ -38,6 +38,8 @@ class PublicImage:
     """GiB of its snapshot; no root volume may be smaller."""
     volume_type: str = "gp3"
     user: str = "ec2-user"
+    instance_connect: bool = True
+    """It comes with what EC2 Instance Connect needs on a host."""
     platform: str | None = None
     """`windows`, or nothing."""
 
@@ -72,6 +74,7 @@ def _debian() -> Iterator[PublicImage]:
             root_device="/dev/xvda",
             parameters=(f"/aws/service/debian/release/12/latest/{word}",),
             user="admin",
+            instance_connect=False,
         )
 
 
@@ -150,6 +153,11 @@ def installed() -> Iterator[None]:
 def login_user(image: object) -> str:
     """The login user of an image of moto's; that of Amazon Linux for one that a caller has made."""
     return image.public_image.user if isinstance(image, _Image) else "ec2-user"
+
+
+def has_instance_connect(image: object) -> bool:
+    """Whether keys of EC2 Instance Connect open hosts of this image; not for one that a caller has made."""
+    return isinstance(image, _Image) and image.public_image.instance_connect
 
 
 def smallest_disk(image: object) -> tuple[str, int]:

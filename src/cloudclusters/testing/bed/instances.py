@@ -23,7 +23,7 @@ from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 from cloudclusters.testing.bed.facts import instance_facts
 from cloudclusters.testing.bed.faults import Faults
 from cloudclusters.testing.bed.host import Admission, BedError, HostDriver, HostSpec
-from cloudclusters.testing.bed.images import login_user
+from cloudclusters.testing.bed.images import has_instance_connect, login_user
 from cloudclusters.testing.bed.network import Network
 
 ACCOUNT = "123456789012"
@@ -144,6 +144,18 @@ class Instances:
         life = self.lives[instance_id]
         life.interruption = datetime.fromtimestamp(time.time() + notice, UTC)
         self._later(notice, self._taken_back, life)
+
+    def let_in(self, instance_id: str, *, user: str, key: str, seconds: float) -> None:
+        """Let a key log in for so long, if the instance's image has what EC2 Instance Connect needs on a host."""
+        life = self.lives[instance_id]
+        if self._has_host(life) and has_instance_connect(life.instance.ec2_backend.amis.get(life.instance.image_id)):
+            self.driver.let_in(instance_id, user=user, key=key, seconds=seconds)
+
+    def settle(self) -> None:
+        """Wait until no instance is on its way to its end, at most ten seconds."""
+        waiting, deadline = threading.Event(), time.monotonic() + 10
+        while any(life.state == "shutting-down" for life in self.living()) and time.monotonic() < deadline:
+            waiting.wait(0.01)
 
     def crash(self, instance_id: str) -> None:
         """End the host as if its power failed; the cloud goes on calling it running, and bills it."""

@@ -121,6 +121,8 @@ class Launching:
         low, high = int(call.parameters.get("MinCount", "1")), int(call.parameters.get("MaxCount", "1"))
         if low > high or low < 1:
             return failure(call, "InvalidParameterValue", f"MinCount {low} and MaxCount {high} make no number")
+        if call.parameters.get("DryRun") == "true":
+            return call
         rooms = {zone: self._room(kind, zone) for zone in subnets}
         zone = max(subnets, key=lambda name: high if rooms[name] is None else min(high, rooms[name] or 0))
         room = rooms[zone]

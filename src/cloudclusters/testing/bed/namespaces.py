@@ -6,13 +6,16 @@ shell script; when that ends, the kernel ends everything else in it.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cloudclusters.testing.bed.host import Admission, BedError, HostSpec
@@ -54,7 +57,7 @@ class NamespaceHosts:
     def create(self, spec: HostSpec) -> None:
         """Give the host an empty disk and what it boots from."""
         folder = self._folder / spec.name
-        for name in ("upper", "work", "root", "seed"):
+        for name in ("upper", "work", "root", "seed/connect"):
             (folder / name).mkdir(parents=True)
         folder.chmod(0o755)
         boot = first_boot(spec.user_data, user=spec.user)
@@ -122,13 +125,30 @@ class NamespaceHosts:
                 enter = ("nsenter", "-t", str(host.running.init), "--net")
                 run(*enter, "iptables-restore", text=firewall(admissions))
 
+    def let_in(self, name: str, *, user: str, key: str, seconds: float) -> None:
+        """Let sshd know the key until then; it keeps the time itself, in whole seconds, rounded up."""
+        folder = self._find(name).folder / "seed/connect"
+        until = datetime.fromtimestamp(math.ceil(time.time() + seconds), UTC).strftime("%Y%m%d%H%M%S")
+        with (folder / user).open("a", encoding="utf-8") as file:
+            file.write(f'expiry-time="{until}" {key}\n')
+
     def freeze(self, name: str) -> None:
         """Stop every process of the host."""
-        self._signal_all(name, signal.SIGSTOP)
+        waiting, init = threading.Event(), self._live(name).init
+        # Again and again, for what was forked in between, until the kernel has stopped each.
+        for _ in range(500):
+            moving = [process for process in _members(init) if _state(process) not in "TtZX"]
+            if not moving:
+                return
+            for process in moving:
+                _kill(process, signal.SIGSTOP)
+            waiting.wait(0.005)
+        raise BedError(f"processes of {name} go on in spite of SIGSTOP: {moving}")
 
     def thaw(self, name: str) -> None:
         """Let every process of the host go on."""
-        self._signal_all(name, signal.SIGCONT)
+        for process in _members(self._live(name).init):
+            _kill(process, signal.SIGCONT)
 
     def partition(self, name: str) -> None:
         """Take its link down."""
@@ -197,12 +217,6 @@ class NamespaceHosts:
         if running.watcher is not None:
             running.watcher.join()
 
-    def _signal_all(self, name: str, number: signal.Signals) -> None:
-        """Twice, for what was forked in between."""
-        for _ in range(2):
-            for process in _members(self._live(name).init):
-                _kill(process, number)
-
     def _live(self, name: str) -> _Running:
         running = self._find(name).running
         if running is None:
@@ -251,6 +265,14 @@ def _members(init: int) -> list[int]:
     except FileNotFoundError:
         return []
     return found
+
+
+def _state(process: int) -> str:
+    """The letter that the kernel has for what a process does; X for one that is gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def _kill(process: int, number: signal.Signals) -> None:

@@ -38,6 +38,9 @@ COMMIT
 :INPUT ACCEPT
 :FORWARD ACCEPT
 :OUTPUT ACCEPT
+:CUT -
+-A INPUT -j CUT
+-A OUTPUT -j CUT
 -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
 -A INPUT -i {BRIDGE} -d {METADATA} -p tcp --dport 80 -j ACCEPT
 -A INPUT -i {BRIDGE} -j DROP
@@ -95,6 +98,22 @@ class Network:
     def set_link(self, link: str, *, up: bool) -> None:
         """Let a host's packets pass, or lose them."""
         run("ip", "link", "set", link, "up" if up else "down")
+
+    def cut(self, hosts: Sequence[str] = (), *, port: int | None = None) -> None:
+        """Lose, in silence, what the client and these hosts send each other, or all hosts, from now on.
+
+        With a port also what the client sends to itself there. Hosts are named by their private addresses. What `cut`
+        was told before is forgotten; neighbours and the metadata service are not concerned.
+        """
+        ways = [f"-m conntrack --ctreplsrc {host} " for host in hosts] or [""]
+        lines = [f"-A CUT {side} {CLIENT} {way}-j DROP" for way in ways for side in ("-s", "-d")]
+        if port is not None:
+            lines += [f"-A CUT -i lo -p tcp --{side} {port} -j DROP" for side in ("dport", "sport")]
+        run("iptables-restore", "-w", "--noflush", text="\n".join(["*filter", ":CUT -", *lines, "COMMIT", ""]))
+
+    def mend(self) -> None:
+        """Let the client's packets pass again."""
+        run("iptables", "-w", "-F", "CUT")
 
     def translate(self, public: str, private: str) -> None:
         """Send what goes to the public address to the private one; neighbours see the public one as the source."""
