@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from cloudclusters.base.door import CallThrough
 from cloudclusters.base.event import Event, Listen, silence
@@ -14,6 +14,10 @@ from cloudclusters.base.waiting import Clock
 from cloudclusters.provider.protocol import Provider
 from cloudclusters.store import Lease, Store
 from cloudclusters.store.record import ClusterRecord, NodeRecord
+
+if TYPE_CHECKING:
+    from cloudclusters.remote.ssh.pack import Progress, Told
+    from cloudclusters.remote.ssh.tree import Load, Synced
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +36,20 @@ class Link(Protocol):
 
     async def forward(self, address: str, port: int) -> str:
         """Make a port that the node reaches answer on this machine; returns `host:port`."""
+        ...
+
+    async def put(self, source: Path | Load, to: str = "", *, told: Told | None = None) -> Progress:
+        """Send a file, or what is in a folder, to a path on the node."""
+        ...
+
+    async def get(self, remote: str, local: Path, *, told: Told | None = None) -> Progress:
+        """Fetch a file, or what is in a folder of the node, to a path here."""
+        ...
+
+    async def sync(
+        self, folder: Path | Load, to: str = "", *, delete: bool = False, told: Told | None = None
+    ) -> Synced:
+        """Make a folder of the node have what this folder has."""
         ...
 
     async def close(self) -> None:

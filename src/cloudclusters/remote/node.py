@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import posixpath
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cloudclusters.base.cloud import Endpoint, SocketEndpoint, SshEndpoint
 from cloudclusters.errors import NodeError, NodeUnreachable, NotSupported
 from cloudclusters.remote.channel import Channel
 from cloudclusters.remote.way import SocketWay, Way
 
+if TYPE_CHECKING:
+    from cloudclusters.remote.ssh.pack import Progress, Told
+    from cloudclusters.remote.ssh.tree import Load, Synced
+
 AGENT = "1"
 """The version of the agent's language that we speak."""
+NOTES = "synced"
+"""Where in its directory a node remembers what `sync` brought."""
 
 
 async def connect(endpoint: Endpoint, /, *, timeout: float = 10.0) -> Node:
@@ -132,6 +141,54 @@ class Node:
         if not isinstance(code, int):
             raise NodeError(f"the agent at {self._way.where} did not say how {argv[0]} ended")
         return code
+
+    async def put(self, source: Path | Load, to: str = "", *, told: Told | None = None) -> Progress:
+        """Send a file, or what is in a folder, to a path on the node; what is there is overwritten, not deleted.
+
+        A path that is not absolute lies in the node's directory, `~/x` in the login directory. A file goes to exactly
+        that path, in one step, or into it when it is a folder or ends with `/`; of a folder travels what its ignore
+        files let through, and the file that is written when we are cancelled may stay cut off. Raises `NodeError`,
+        `UnknownName`.
+        """
+        from cloudclusters.remote.ssh import tree
+
+        return await tree.put(self._way.machine, source, self._path(to), told=told or tree.nobody)
+
+    async def get(self, remote: str, local: Path, *, told: Told | None = None) -> Progress:
+        """Fetch a file, or what is in a folder of the node, to a path here; a file goes into a folder that exists.
+
+        Every file comes whole or not at all. Paths as for `put`. Raises `NodeError`.
+        """
+        from cloudclusters.remote.ssh import tree
+
+        return await tree.get(self._way.machine, self._path(remote), local, told=told or tree.nobody)
+
+    async def sync(
+        self, folder: Path | Load, to: str = "", *, delete: bool = False, told: Told | None = None
+    ) -> Synced:
+        """Make a folder of the node have what this folder has, by sending only what differs in content.
+
+        With `delete`, what an earlier `sync` brought and is no longer here is deleted there; nothing else ever is.
+        Paths, and what travels, as for `put`. Raises `NodeError`, `UnknownName`.
+        """
+        from cloudclusters.remote.ssh import tree
+
+        return await tree.sync(
+            self._way.machine,
+            folder,
+            self._path(to),
+            delete=delete,
+            told=told or tree.nobody,
+            python=self._way.python,
+            notes=posixpath.join(self._directory, NOTES),
+        )
+
+    @property
+    def _directory(self) -> str:
+        return str(self.facts["directory"])
+
+    def _path(self, path: str) -> str:
+        return path if path == "~" or path.startswith("~/") else posixpath.join(self._directory, path)
 
     async def forward(self, address: str, port: int) -> str:
         """Make a port that the node reaches answer on this machine; returns `host:port`.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
 from cloudclusters.remote.channel import Channel, open_channel
+from cloudclusters.remote.machine import Here, Machine
 
 
 class Way(Protocol):
@@ -13,6 +15,16 @@ class Way(Protocol):
     @property
     def where(self) -> str:
         """What it is called in messages."""
+        ...
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that the agent is on, to which files travel."""
+        ...
+
+    @property
+    def python(self) -> str:
+        """A Python on that machine."""
         ...
 
     async def open(self) -> Channel:
@@ -29,6 +41,8 @@ class SocketWay:
 
     def __init__(self, path: str) -> None:
         self.where = path
+        self.machine = Here()
+        self.python = sys.executable
 
     async def open(self) -> Channel:
         """Connect to the socket."""

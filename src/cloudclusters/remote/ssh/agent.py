@@ -10,6 +10,7 @@ import msgspec
 
 from cloudclusters.errors import NodeError, NodeUnreachable
 from cloudclusters.remote.channel import Channel
+from cloudclusters.remote.machine import Machine, place
 from cloudclusters.remote.node import Node, meet
 from cloudclusters.remote.ssh.host import Host
 from cloudclusters.remote.ssh.onnode import command
@@ -76,21 +77,21 @@ async def start_agent(host: Host, seat: Seat, bundle: bytes) -> None:
         raise NodeError(f"{host.where}: {done.text[-3000:]}")
 
 
-def place(host: Host, directory: str) -> str:
-    """The absolute path of a directory there."""
-    return posixpath.normpath(posixpath.join(host.home, directory.removeprefix("~/")))
-
-
 class SshWay:
     """To an agent far away: every channel is one of the host's connection."""
 
     def __init__(self, host: Host, directory: str, python: str) -> None:
         self._host = host
         self._path = posixpath.join(directory, SOCKET)
-        self._python = python
+        self.python = python
         self.is_bridged = len(self._path.encode()) > LONGEST_NAME
         """Whether sshd does not carry us to the socket: a few lines of Python there do then."""
         self.where = f"{host.where}:{self._path}"
+
+    @property
+    def machine(self) -> Machine:
+        """Where files go."""
+        return self._host
 
     async def open(self) -> Channel:
         """Open a channel; raises `NoAgent` when nobody listens, and `ConnectionLost`."""
@@ -109,10 +110,10 @@ class SshWay:
         return channel
 
     async def _open_bridge(self) -> Channel:
-        probe = await self._host.run(command(self._python, "bridge", self._path, "probe"))
+        probe = await self._host.run(command(self.python, "bridge", self._path, "probe"))
         if probe.code != 0:
             raise NoAgent(f"no agent answers at {self.where}")
-        channel, line = Channel(self.where), command(self._python, "bridge", self._path)
+        channel, line = Channel(self.where), command(self.python, "bridge", self._path)
         connection = await self._host.connection()
         with lost(self.where):
             await connection.create_session(lambda: _Carrier(channel), line, encoding=None)

@@ -123,17 +123,22 @@ def unpack(stream: IO[bytes], place: Callable[[str], Path], told: Told) -> Progr
 
 
 def _write(path: Path, archive: tarfile.TarFile, item: tarfile.TarInfo) -> Iterator[int]:
-    """Write a file, and say how many bytes as it goes on."""
+    """Write a file whole or not at all, and say how many bytes as it goes on."""
     content = archive.extractfile(item)
     assert content is not None
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with path.open("xb") as file:
-        while data := content.read(PIECE):
-            file.write(data)
-            yield len(data)
-    path.chmod(item.mode & 0o777)
-    os.utime(path, (item.mtime, item.mtime))
+    fresh = path.with_name(f".cc-{os.urandom(6).hex()}")
+    try:
+        with fresh.open("xb") as file:
+            while data := content.read(PIECE):
+                file.write(data)
+                yield len(data)
+        fresh.chmod(item.mode & 0o777)
+        os.utime(fresh, (item.mtime, item.mtime))
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _link(path: Path, item: tarfile.TarInfo, place: Callable[[str], Path]) -> None:

@@ -15,23 +15,36 @@ import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cloudclusters.base.door import finish
-from cloudclusters.errors import NodeError, UnknownName
-from cloudclusters.remote.ssh.agent import place
-from cloudclusters.remote.ssh.host import Host
+from cloudclusters.errors import NodeError, Remedy, UnknownName
+from cloudclusters.remote.machine import Machine, Running, place
 from cloudclusters.remote.ssh.ignore import Entry, entries, entry_of
 from cloudclusters.remote.ssh.onnode import command
 from cloudclusters.remote.ssh.pack import PIECE, Progress, Told, packed, unpack
 from cloudclusters.remote.ssh.trouble import ConnectionLost
 
-if TYPE_CHECKING:
-    from asyncssh import SSHClientProcess
+
+class NotCopied(NodeError):
+    """Files did not travel for a reason that the user can mend: a path that is not there, no space, no permission."""
+
+    remedy = Remedy.FIX
 
 
-def _nobody(_progress: Progress) -> None:
+def nobody(_progress: Progress) -> None:
     """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What travels, read once for all the machines to which it goes; made by `load`."""
+
+    top: Path
+    """The folder in which the entries lie."""
+    entries: Sequence[Entry]
+    is_folder: bool
+    manifest: bytes = b""
+    """Of the contents, for `sync`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +56,20 @@ class Synced:
     deleted: int
 
 
-async def put(host: Host, local: Path, remote: str, *, told: Told = _nobody) -> Progress:
+def load(local: Path, *, contents: bool = False) -> Load:
+    """Look what travels of a file or folder; with `contents` its files are read, as `sync` needs it. Blocks.
+
+    Raises `UnknownName` when it is not there or cannot be read, and with `contents` when it is no folder.
+    """
+    with _readable(local):
+        if not (contents or local.is_dir()):
+            return Load(local.parent, _single(local), is_folder=False)
+        found = entries(local)
+        manifest = json.dumps(_manifest(local, found)).encode() if contents else b""
+        return Load(local, found, is_folder=True, manifest=manifest)
+
+
+async def put(host: Machine, local: Path | Load, remote: str, *, told: Told = nobody) -> Progress:
     """Send a file, or what is in a folder, to a path there; what is there already is overwritten, not deleted.
 
     A file goes to exactly this path, or into it when that is a folder or ends with `/`. Of a folder travels
@@ -51,20 +77,20 @@ async def put(host: Host, local: Path, remote: str, *, told: Told = _nobody) -> 
     `UnknownName`.
     """
     await host.connection()
-    if await asyncio.to_thread(local.is_dir):
-        top, found = local, await asyncio.to_thread(entries, local)
+    what = local if isinstance(local, Load) else await asyncio.to_thread(load, local)
+    if what.is_folder:
         folder = place(host, remote)
         line = f"mkdir -p {shlex.quote(folder)} && exec tar -x -o -f - -C {shlex.quote(folder)}"
     else:
-        top, found = local.parent, await asyncio.to_thread(_single, local)
-        target = posixpath.join(remote, local.name) if remote.endswith("/") else remote
+        sent = what.entries[0].path
+        target = posixpath.join(remote, sent) if remote.endswith("/") else remote
         folder, name = posixpath.split(place(host, target))
-        line = _single_line(folder, local.name, name)
+        line = _single_line(folder, sent, name)
     async with host.process(line) as process:
-        return await _feed(host, process, top, found, told)
+        return await _feed(host, process, what.top, what.entries, told)
 
 
-async def get(host: Host, remote: str, local: Path, *, told: Told = _nobody) -> Progress:
+async def get(host: Machine, remote: str, local: Path, *, told: Told = nobody) -> Progress:
     """Fetch a file, or what is in a folder there, to a path here; a file goes into a folder that exists.
 
     Nothing is written outside `local`. Raises `NodeError`.
@@ -72,7 +98,11 @@ async def get(host: Host, remote: str, local: Path, *, told: Told = _nobody) -> 
     await host.connection()
     path = place(host, remote)
     quoted, folder, name = (shlex.quote(text) for text in (path, *posixpath.split(path)))
-    line = f"if test -d {quoted}; then exec tar -c -f - -C {quoted} .; else exec tar -c -f - -C {folder} -- {name}; fi"
+    missing = shlex.quote(f"there is no {remote}")
+    line = (
+        f"if test -d {quoted}; then exec tar -c -f - -C {quoted} .; fi; test -e {quoted} || test -L {quoted} ||"
+        f" {{ echo {missing} >&2; exit 1; }}; exec tar -c -f - -C {folder} -- {name}"
+    )
     where = _placing(local, await asyncio.to_thread(local.is_dir))
     async with host.process(line) as process:
         source = _Source(asyncio.get_running_loop(), process)
@@ -87,35 +117,40 @@ async def get(host: Host, remote: str, local: Path, *, told: Told = _nobody) -> 
         if failure is None or isinstance(failure, tarfile.ReadError):
             await _check(host, process)
         if failure is not None:
-            raise NodeError(f"{remote} of {host.where} could not be fetched: {failure}") from failure
+            raise NotCopied(f"{remote} of {host.where} could not be fetched: {failure}") from failure
     return work.result()
 
 
 async def sync(
-    host: Host, local: Path, remote: str, *, delete: bool = False, told: Told = _nobody, python: str = "python3"
+    host: Machine,
+    local: Path | Load,
+    remote: str,
+    *,
+    delete: bool = False,
+    told: Told = nobody,
+    python: str = "python3",
+    notes: str = "~/.cache/cloudclusters/sync",
 ) -> Synced:
     """Make a folder there have what this folder has, by sending only what differs in content.
 
     With `delete`, what an earlier `sync` brought and is no longer here is deleted there; what came otherwise
-    stays. Raises `NodeError`, `UnknownName`.
+    stays. What they brought is remembered in the folder `notes` there. Raises `NodeError`, `UnknownName`.
     """
     await host.connection()
-    found = await asyncio.to_thread(entries, local)
-    line = command(python, "receive", place(host, remote), "delete" if delete else "keep")
+    line = command(python, "receive", place(host, remote), "delete" if delete else "keep", notes)
     async with host.process(line) as process:  # it starts while we read
-        with _readable(local):
-            manifest = json.dumps(await asyncio.to_thread(_manifest, local, found)).encode()
-        process.stdin.write(b"%010d" % len(manifest) + manifest)
+        what = local if isinstance(local, Load) else await asyncio.to_thread(load, local, contents=True)
+        process.stdin.write(b"%010d" % len(what.manifest) + what.manifest)
         said = await process.stdout.readline()
         if not said:
             await _check(host, process)
         answer = json.loads(said)
         needed = set(answer["needed"])
-        sent = await _feed(host, process, local, [entry for entry in found if entry.path in needed], told)
-    return Synced(sent, len(found) - len(needed), answer["deleted"])
+        sent = await _feed(host, process, what.top, [entry for entry in what.entries if entry.path in needed], told)
+    return Synced(sent, len(what.entries) - len(needed), answer["deleted"])
 
 
-async def _feed(host: Host, process: SSHClientProcess, top: Path, found: Sequence[Entry], told: Told) -> Progress:
+async def _feed(host: Machine, process: Running, top: Path, found: Sequence[Entry], told: Told) -> Progress:
     """Send the entries to a tar there, and see it end well."""
     last = Progress()
 
@@ -136,13 +171,14 @@ async def _feed(host: Host, process: SSHClientProcess, top: Path, found: Sequenc
     return last
 
 
-async def _check(host: Host, process: SSHClientProcess) -> None:
+async def _check(host: Machine, process: Running) -> None:
     ended = await process.wait(check=False)
     if ended.returncode is None:
         raise ConnectionLost(f"the connection to {host.where} was lost while files travelled")
     if ended.returncode != 0:
-        said = bytes(ended.stderr or b"").decode(errors="replace").strip()
-        raise NodeError(f"{host.where}: {said or f'tar ended with {ended.returncode}'}")
+        told = ended.stderr or b""
+        said = (told if isinstance(told, str) else told.decode(errors="replace")).strip()
+        raise NotCopied(f"{host.where}: {said[-2000:] or f'tar ended with {ended.returncode}'}")
 
 
 async def _next(top: Path, pieces: Iterator[bytes]) -> bytes:
@@ -221,7 +257,7 @@ def _unpacked(source: _Source, where: Callable[[str], Path], told: Told) -> Prog
 class _Source(io.RawIOBase):
     """What a process there writes, for a thread that reads."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, process: SSHClientProcess) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, process: Running) -> None:
         self._loop, self._process = loop, process
 
     def readable(self) -> bool:

@@ -67,9 +67,9 @@ def make_room(path: str, kind: object) -> None:
         remove(path)
 
 
-def record(directory: str) -> str:
+def record(directory: str, notes: str) -> str:
     """The file that says what earlier ones brought to a directory, so that only that is deleted."""
-    folder = os.path.expanduser("~/.cache/cloudclusters/sync")  # noqa: PTH111
+    folder = os.path.expanduser(notes)  # noqa: PTH111
     os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
     return os.path.join(folder, hashlib.sha256(os.path.realpath(directory).encode()).hexdigest())  # noqa: PTH118
 
@@ -92,12 +92,12 @@ def drop(path: str) -> None:
         return
 
 
-def main(directory: str, delete: str) -> None:
+def main(directory: str, delete: str, notes: str) -> None:
     """The manifest comes as its length in ten digits and JSON; the answer is one line; then comes a tar file."""
     wanted = json.loads(read_exactly(int(read_exactly(10))).decode())
     os.makedirs(directory, exist_ok=True)  # noqa: PTH103
     os.chdir(directory)
-    sent = record(".")
+    sent = record(".", notes)
     old = leftovers(sent, wanted)
     if delete == "delete":
         for path in sorted(old, reverse=True):
