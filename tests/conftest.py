@@ -1,8 +1,9 @@
-"""What every test has: a home of its own, a clean environment, and no cluster left behind."""
+"""What every test has: a home of its own, a clean environment, and no cluster left behind; and a count per tier."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,44 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("CLOUDCLUSTERS_HOME", str(place))
     monkeypatch.setenv("NO_COLOR", "1")
     return place
+
+
+_TIERS = ("bed", "root", "slow")
+"""By their marks, dearest first; a test that has none of them is fast."""
+_TIER_OF = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test in the bed is slow and needs root, so that it need not say so."""
+    if item.get_closest_marker("bed") is not None:
+        item.add_marker("root")
+        item.add_marker("slow")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Remember the tier of every test; a report does not tell marks from names of folders."""
+    session.config.stash[_TIER_OF] = {
+        item.nodeid: next((tier for tier in _TIERS if item.get_closest_marker(tier) is not None), "fast")
+        for item in session.items
+    }
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many tests of each tier ran, and how many did not, and why."""
+    tiers = config.stash.get(_TIER_OF, {})
+    ran, skipped = Counter[str](), {tier: Counter[str]() for tier in ("fast", *_TIERS)}
+    for outcome, reports in terminalreporter.stats.items():
+        for report in reports:
+            tier = tiers.get(getattr(report, "nodeid", ""))
+            if tier is None or not isinstance(report, pytest.TestReport):
+                continue
+            if outcome == "skipped":
+                reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+                skipped[tier][reason.removeprefix("Skipped: ")] += 1
+            elif report.when == "call" or outcome == "error":
+                ran[tier] += 1
+    parts = []
+    for tier in ("fast", *reversed(_TIERS)):
+        why = "; ".join(skipped[tier])
+        parts.append(f"{tier} {ran[tier]}" + (f" (skipped {skipped[tier].total()}: {why})" if why else ""))
+    terminalreporter.write_line(f"tests per tier: {', '.join(parts)}")

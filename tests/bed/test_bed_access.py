@@ -9,7 +9,7 @@ import pytest
 from bed_client import Cloud, until
 from botocore.exceptions import ClientError
 
-pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
+pytestmark = pytest.mark.bed
 
 _DEBIAN = "/aws/service/debian/release/12/latest/amd64"
 

@@ -6,7 +6,7 @@ import pytest
 from bed_client import Cloud, until
 from botocore.exceptions import ClientError
 
-pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
+pytestmark = pytest.mark.bed
 
 
 def refused(call, **arguments) -> str:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from cloudclusters.testing.bed.faults import LOST
 
-pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
+pytestmark = pytest.mark.bed
 
 
 def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:

@@ -13,7 +13,7 @@ from botocore.exceptions import ConnectTimeoutError
 from cloudclusters.testing.bed import Bed
 from cloudclusters.testing.bed.host import BedError
 
-pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
+pytestmark = pytest.mark.bed
 
 
 def test_hosts_run_the_tests_own_interpreter_and_cannot_change_it(cloud: Cloud) -> None:

@@ -6,7 +6,7 @@ import pytest
 from bed_client import Cloud
 from botocore.exceptions import ClientError
 
-pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
+pytestmark = pytest.mark.bed
 
 _UBUNTU = "/aws/service/canonical/ubuntu/server/{}/stable/current/{}/hvm/ebs-{}/ami-id"
 _DEBIAN = "/aws/service/debian/release/12/latest/{}"

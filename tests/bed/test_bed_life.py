@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bed_client import Cloud, until
 
-pytestmark = [pytest.mark.bed, pytest.mark.root, pytest.mark.slow]
+pytestmark = pytest.mark.bed
 
 _ASK = """python3 - <<'X'
 import json, urllib.error, urllib.request
