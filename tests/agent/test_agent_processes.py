@@ -171,3 +171,36 @@ def test_only_so_many_logs_are_kept(agent: RealAgent, shell: Shell) -> None:
         agent.until("p", is_exited)
     assert len(agent.talk().call("logs")["files"]) == 8
     assert agent.log() == "11\n"
+
+
+def test_programs_run_where_they_are_told_to(agent: RealAgent, shell: Shell) -> None:
+    """Below the node's directory, made when it is not there; the logs stay where they are."""
+    talk = agent.talk()
+    talk.call("start", processes=[shell("pwd; exec sleep 60", cwd="work/here")])
+    code, events = talk.ask("run", argv=["pwd"], cwd="work/there")
+
+    assert code["ok"] == {"code": 0}
+    assert events == [{"fd": 1, "text": f"{agent.folder}/work/there\n"}]
+    while not agent.log():
+        os.sched_yield()
+    assert agent.log() == f"{agent.folder}/work/here\n"
+    assert (agent.folder / "logs").is_dir()
+
+
+def test_login_directory_is_written_with_a_tilde(agent: RealAgent) -> None:
+    """As in a shell."""
+    assert agent.talk().ask("run", argv=["pwd"], cwd="~/")[1][0]["text"].strip() == os.path.realpath(Path.home())
+
+
+def test_directory_that_cannot_be_made_is_told(agent: RealAgent, shell: Shell) -> None:
+    """By its name."""
+    talk = agent.talk()
+    (agent.folder / "file").write_text("")
+
+    talk.call("start", processes=[shell("true", cwd="file/below", restarts=0)])
+    refused = talk.error("run", argv=["true"], cwd="file/below")
+
+    assert refused["kind"] == "not-started"
+    assert "file/below" in refused["text"]
+    ended = agent.until("p", is_exited)["exit"]
+    assert (ended["reason"], "file/below" in ended["text"]) == ("not-started", True)

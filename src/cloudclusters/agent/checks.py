@@ -81,13 +81,14 @@ def a_name(message: Message) -> str:
 def a_specification(entry: object) -> tuple[str, Message]:
     """A process that is wished for: its name, and the rest of it with all defaults."""
     given = an_object(entry, "a process")
-    unknown = set(given) - {"name", "kind", "argv", "env", "memory_bytes", "restarts", "within"}
+    unknown = set(given) - {"name", "kind", "argv", "env", "cwd", "memory_bytes", "restarts", "within"}
     if unknown:
         raise Refused("bad-request", f"a process has no {', '.join(sorted(unknown))}")
     return a_name(given), {
         "kind": a_text(given, "kind", "service"),
         "argv": an_argv(given),
         "env": an_env(given),
+        "cwd": a_text(given, "cwd", ""),
         "memory_bytes": int(a_number(given, "memory_bytes", 0)),
         "restarts": int(a_number(given, "restarts", 5)),
         "within": a_number(given, "within", 60.0),

@@ -8,6 +8,7 @@ import selectors
 import signal
 
 from .checks import Refused, a_text, an_argv, an_env
+from .files import working_directory
 from .strays import sweep
 from .system import new_life, send_signal
 from .wire import CHUNK, Stream
@@ -27,7 +28,10 @@ class Run(Stream):
     def __init__(self, node: Node, to: Connection, number: object, message: Message) -> None:
         self._node, self._to, self._number = node, to, number
         argv, env, life = an_argv(message), an_env(message), new_life()
-        cwd = os.path.join(node.directory, a_text(message, "cwd", "") if message.get("cwd") else "")
+        try:
+            cwd = working_directory(node.directory, a_text(message, "cwd", "") if message.get("cwd") else "")
+        except OSError as exc:
+            raise Refused("not-started", str(exc)) from exc
         self._input = (a_text(message, "stdin", "") if message.get("stdin") else "").encode("utf-8", "replace")
         pipes = [os.pipe() for _ in range(3)]
         mine = (pipes[0][1], pipes[1][0], pipes[2][0])

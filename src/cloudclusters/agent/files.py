@@ -1,4 +1,4 @@
-"""Files of a node: written whole or not at all, and only below its directory."""
+"""Files of a node: written whole or not at all, and only below its directory; and where its programs run."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def inside(directory: str, path: str) -> str:
     if os.sep not in relative and (relative.startswith("agent.") or relative == "node.json"):
         raise Refused("bad-request", f"{relative} belongs to the agent")
     return whole
+
+
+def working_directory(directory: str, path: str) -> str:
+    """Where programs run: below the node's directory, for `~/x` below the login directory; made when absent."""
+    place = os.path.join(directory, os.path.expanduser(path))
+    os.makedirs(place, exist_ok=True)
+    return place
 
 
 def write_file(path: str, data: bytes, mode: int) -> None:

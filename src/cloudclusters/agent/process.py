@@ -9,7 +9,8 @@ import selectors
 import signal
 import time
 
-from .checks import a_number, an_argv, an_env
+from .checks import a_number, a_text, an_argv, an_env
+from .files import working_directory
 from .spawn import READY_FD
 from .strays import sweep
 from .system import new_life, send_signal
@@ -135,7 +136,8 @@ class Process:
         argv = [self._filled(word) for word in an_argv(self.spec)]
         env = {name: self._filled(value) for name, value in an_env(self.spec).items()}
         env["CLOUDCLUSTERS_READY_FD"] = str(READY_FD)
-        return self.node.spawn(self.life, argv, env, self.node.directory, fds)
+        cwd = working_directory(self.node.directory, a_text(self.spec, "cwd", ""))
+        return self.node.spawn(self.life, argv, env, cwd, fds)
 
     def _filled(self, text: str) -> str:
         return text.replace("{life}", self.life).replace("{directory}", self.node.directory)

@@ -12,8 +12,9 @@ from cloudclusters.base.near import near
 from cloudclusters.errors import UnknownName
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import open_all
+from cloudclusters.lifecycle.reaching import working_directory
 from cloudclusters.lifecycle.state import check_allowed
-from cloudclusters.store.record import ClusterRecord
+from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 Heard = Callable[[str, int, str], None]
 """Told the node, the file descriptor (1 or 2) and the text."""
@@ -34,25 +35,27 @@ async def execute(
     """
     record = await ctx.door(ctx.store.record, cluster)
     check_allowed(record, "exec")
-    wanted = _chosen(record, nodes)
+    wanted = chosen(record, nodes)
     links = await open_all(ctx, wanted, patience=0)
 
-    async def one(node: str, link: Link) -> int:
+    async def one(node: NodeRecord, link: Link) -> int:
         code = 0
-        variables = {**rank_variables(record, node), **(env or {})}
-        async with contextlib.aclosing(link.stream("run", argv=list(argv), env=variables)) as events:
+        variables = {**rank_variables(record, node.name), **(env or {})}
+        run = link.stream("run", argv=list(argv), env=variables, cwd=working_directory(record, node))
+        async with contextlib.aclosing(run) as events:
             async for event in events:
                 if "text" in event:
-                    heard(node, int(str(event["fd"])), str(event["text"]))
+                    heard(node.name, int(str(event["fd"])), str(event["text"]))
                 else:
                     code = int(str(event["code"]))
         return code
 
-    codes = await gather(one(node, link) for node, link in links.items())
+    codes = await gather(one(node, links[node.name]) for node in wanted.nodes)
     return dict(zip(links, codes, strict=True))
 
 
-def _chosen(record: ClusterRecord, nodes: Sequence[str]) -> ClusterRecord:
+def chosen(record: ClusterRecord, nodes: Sequence[str]) -> ClusterRecord:
+    """The record with these nodes only, or with all when none is named; raises `UnknownName`."""
     names = [node.name for node in record.nodes]
     for name in nodes:
         if name not in names:

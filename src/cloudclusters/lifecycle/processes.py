@@ -19,6 +19,7 @@ from cloudclusters.errors import NodeError, WaitTimeout
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import ask, open_all, open_one
+from cloudclusters.lifecycle.reaching import working_directory
 from cloudclusters.remote.status import ProcessStatus, process_status, process_statuses
 from cloudclusters.store import Life
 from cloudclusters.store.record import ClusterRecord, NodeRecord
@@ -76,7 +77,7 @@ async def start_nodes(
 
     async def one(node: NodeRecord) -> None:
         link = await open_one(ctx, record, node)
-        await _start_node(ctx, record, node.name, link, ready[node.name], secrets)
+        await _start_node(ctx, record, node, link, ready[node.name], secrets)
         if told is not None:
             told(node.name)
 
@@ -139,11 +140,12 @@ async def _facts(link: Link) -> Facts:
 async def _start_node(
     ctx: Context,
     record: ClusterRecord,
-    node: str,
+    where: NodeRecord,
     link: Link,
     ready: Ready,
     secrets: Mapping[str, bytes],
 ) -> None:
+    node, cwd = where.name, working_directory(record, where)
     for step in ready.steps:
         ctx.tell(record.handle, "installing", step.title, node=node)
         await _run_step(node, link, step)
@@ -161,13 +163,14 @@ async def _start_node(
         await link.call("write", files=files)
     wanted = [p for p in record.layout.processes if p.node == node]
     if wanted:
-        await link.call("start", processes=[_specification(p) for p in msgspec.to_builtins(wanted)])
+        await link.call("start", processes=[_specification(p, cwd) for p in msgspec.to_builtins(wanted)])
         await _wait_ready(node, link, {p.name for p in wanted})
     ctx.tell(record.handle, "ready", node=node)
 
 
-def _specification(process: dict[str, object]) -> dict[str, object]:
-    return {key: value for key, value in process.items() if key != "node"}
+def _specification(process: dict[str, object], cwd: str) -> dict[str, object]:
+    wanted = {key: value for key, value in process.items() if key != "node"}
+    return {**wanted, "cwd": cwd} if cwd else wanted
 
 
 async def _run_step(node: str, link: Link, step: Step) -> None:

@@ -114,6 +114,17 @@ def directory(record: ClusterRecord, node: NodeRecord) -> str:
     return f"{FOLDER}/{record.handle}/{node.name}"
 
 
+def working_directory(record: ClusterRecord, node: NodeRecord) -> str:
+    """Where workers and commands run on a node, as its agent takes it; empty is the node's own directory.
+
+    The setting `directory`: what is not absolute lies in the login directory of machines that are entered over SSH, and
+    in the node's own directory on this machine.
+    """
+    path = str(record.plan.settings.get("directory") or "")
+    over_ssh = node.instance is not None and isinstance(node.instance.endpoint, SshEndpoint)
+    return f"~/{path}" if over_ssh and path and not path.startswith(("/", "~")) else path
+
+
 @functools.cache
 def _bundle() -> bytes:
     from cloudclusters import agent

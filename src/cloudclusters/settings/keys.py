@@ -92,7 +92,11 @@ _TABLE = (
     ),
     Key(name="exename", meaning="The interpreter that starts workers.", idle=_JULIA),
     Key(name="exeflags", meaning="Options of that interpreter.", idle=_JULIA),
-    Key(name="directory", meaning="The working directory of workers on the nodes.", idle=_CLOUD),
+    Key(
+        name="directory",
+        meaning="The working directory of workers and commands, made when absent; by default the node's own. "
+        "One that is not absolute lies in the login directory, or on local in the node's directory.",
+    ),
     Key(
         name="threadlevel",
         meaning="The thread support that MPI is asked for.",
