@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, overload
 
 import msgspec
 
-from cloudclusters.api.knowledge import catalog_for, catalog_for_items, provider_facts
+from cloudclusters.api.knowledge import catalog_difference, catalog_for, catalog_for_items, provider_facts
 from cloudclusters.api.session import Session, session
 from cloudclusters.base.handle import new_handle
 from cloudclusters.contract.build import build, flat
@@ -206,8 +206,9 @@ def resolved_plan(of: Session, contract: Contract) -> Plan:
     resolution = msgspec.json.decode(stored.document, type=Resolution)
     settings = of.settings
     changes = []
-    if stored.catalog_digest != catalog_for(of, contract).digest:
-        changes.append("the catalog is another one")
+    catalog = catalog_for(of, contract)
+    if stored.catalog_digest != catalog.digest:
+        changes.append(catalog_difference(resolution, catalog))
     if stored.settings_digest != settings.digest:
         changes += difference(resolution.settings, settings.flat())
     if changes:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from cloudclusters.base.cloud import Market
+from cloudclusters.base.table import counted, usd
 from cloudclusters.contract.build import Item, find
 from cloudclusters.contract.document import Contract
 from cloudclusters.contract.resolution import ProviderFacts
-from cloudclusters.errors import CloudClustersError
+from cloudclusters.errors import CloudClustersError, NotSupported
 from cloudclusters.provider.registry import built_in, missing_modules
 from cloudclusters.vocabulary import Constraint, Terms, constrain, taxonomy
 
 if TYPE_CHECKING:
     from cloudclusters.api.session import Session
     from cloudclusters.catalog import Catalog
+    from cloudclusters.catalog.refreshing import Changes, Tell
+    from cloudclusters.contract.resolution import Resolution
 
 _PROVIDER = "node_provider"
 
@@ -31,6 +35,7 @@ def provider_facts() -> Mapping[str, ProviderFacts]:
             shared=plugin.traits.shared,
             install=f"pip install 'cloudclusters[{plugin.extra}]'" if plugin.extra else "",
             max_nodes=plugin.traits.max_nodes,
+            root_disk_bytes=plugin.traits.root_disk_bytes,
         )
         for plugin in built_in()
         if not plugin.hidden
@@ -110,3 +115,51 @@ def this_machine(of: Session, provider: str) -> Catalog:
         prices.append(Price(provider, offer.instance_type, offer.place.region, usd=offer.hourly_usd))
         regions.append(Region(provider, offer.place.region))
     return Catalog.build(types, prices, regions=regions)
+
+
+def refresh_catalog(of: Session, provider: str, regions: Collection[str], tell: Tell) -> Changes:
+    """Ask a provider what it sells in these regions (none: in all), and make that the catalog of this home.
+
+    Takes up to minutes, and costs nothing; `tell` hears of every step, from several threads. Nothing changes when it
+    fails or is interrupted. Raises `NotSupported` for a provider that cannot say, `UnknownName`, `ProviderError`s.
+    """
+    from cloudclusters.catalog import refreshing, stored
+    from cloudclusters.provider.protocol import CanRefresh
+
+    opened = of.provider(provider)
+    if not isinstance(opened, CanRefresh):
+        raise NotSupported(
+            f"{provider} cannot say what it sells", hint="`cloudclusters catalog show` tells what is known of it"
+        )
+    old = stored.content_of(of.catalog)
+    # Read-only, so it needs no door: a call that is left unanswered leaves nothing behind.
+    survey = opened.survey(regions, old, tell)
+    new = refreshing.merged(old, survey)
+    found = refreshing.changes(old, new, survey)
+    places = counted(len(found.regions), "region")
+    stored.write(of.home, new, origin=f"{provider} asked on {found.date} in {places}; {_below(of.catalog, provider)}")
+    return found
+
+
+def _below(catalog: Catalog, provider: str) -> str:
+    """Where the other rows are from: refreshes of other providers, and the snapshot."""
+    from cloudclusters.catalog import Catalog as Kept
+    from cloudclusters.catalog.stored import ORIGIN
+
+    parts = catalog.notes.get(ORIGIN, "").split("; ")
+    others = [part for part in parts[:-1] if not part.startswith(f"{provider} ")]
+    with Kept.packaged() as packaged:
+        return "; ".join([*others, f"the rest is the snapshot of {packaged.date}"])
+
+
+def catalog_difference(resolution: Resolution, catalog: Catalog) -> str:
+    """What another catalog means for a resolution: the price of its first choice then and now."""
+    offer = resolution.best.offer
+    prices = catalog.prices_of(offer.provider, offer.instance_type)
+    now = next((p for p in prices if p.region in (offer.place.region, "")), None)
+    figure = None if now is None else now.spot_usd if offer.market is Market.SPOT else now.usd
+    said = f"the catalog is another one, of {catalog.date}"
+    name = f"{offer.instance_type} in {offer.place}"
+    if figure == offer.hourly_usd:
+        return f"{said}; its first choice, {name}, costs the same"
+    return f"{said}: {name} was {usd(offer.hourly_usd)} USD/h, is {'not known' if figure is None else usd(figure)}"

@@ -74,10 +74,20 @@ class Session:
 
     @_Once
     def catalog(self) -> Catalog:
-        """The packaged snapshot."""
-        from cloudclusters.catalog import Catalog
+        """The refreshed catalog where there is a sound one of this release, else the packaged snapshot."""
+        from cloudclusters.catalog.stored import open_best
 
-        return Catalog.packaged()
+        found, obstacle = open_best(self.home)
+        if obstacle:
+            import logging
+
+            logging.getLogger("cloudclusters").warning(
+                "%s; the packaged one of %s is used: run `cloudclusters catalog refresh` again, or `cloudclusters "
+                "catalog reset`",
+                obstacle,
+                found.date,
+            )
+        return found
 
     @_Once
     def context(self) -> Context:

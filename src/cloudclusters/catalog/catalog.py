@@ -86,6 +86,16 @@ class Catalog:
         self.close()
 
     @property
+    def sources(self) -> tuple[Source, ...]:
+        """The databases, the last one's facts the ones that count."""
+        return self._sources
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What the databases say of themselves: version, date, digest, counts, and more where they were refreshed."""
+        return {key: value for source in self._sources for key, value in source.meta.items()}
+
+    @property
     def digest(self) -> str:
         """What the catalog holds, as SHA-256 in hex: equal digests, equal answers."""
         digests = [source.meta["digest"] for source in self._sources]

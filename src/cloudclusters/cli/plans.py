@@ -47,6 +47,8 @@ def plan_row(plan: Plan) -> Row:
                 "zone": role.offer.place.zone,
                 "market": role.offer.market.value,
                 "hourly_usd": role.offer.hourly_usd,
+                "disk_bytes": role.disk_bytes,
+                "rdma": role.rdma,
                 "fallbacks": role.fallbacks,
             }
             for role in plan.roles

@@ -65,6 +65,10 @@ class RolePlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fallbacks: tuple[Offer, ...] = ()
     vcpus: int | None = None
     memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    """Least size of each node's root disk, where the type's own disks do not hold the `storage_size` asked for."""
+    rdma: bool = False
+    """The nodes need the provider's network interface for RDMA."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

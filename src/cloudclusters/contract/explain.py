@@ -8,6 +8,7 @@ import msgspec
 
 from cloudclusters.base.table import Cell, counted, table, usd
 from cloudclusters.catalog import Catalog, MachineType, cell_of
+from cloudclusters.contract.disk import SIZE, stands_in
 from cloudclusters.contract.document import Contract
 from cloudclusters.contract.names import known_types
 from cloudclusters.contract.place import LOCALE, Places
@@ -142,7 +143,7 @@ def _difference(first: Ranked, second: Ranked) -> str:
 def _subject(
     role: Role, machine: MachineType, order: Sequence[Ranked], where: Mapping[str, Places], world: World
 ) -> Subject:
-    findings = [_finding(role, name, machine) for name in role.assumptions if FEATURES[name].column]
+    findings = [_finding(role, name, machine, world) for name in role.assumptions if FEATURES[name].column]
     name = (machine.provider, machine.instance_type)
     rank = next((i for i, each in enumerate(order, 1) if _name(each) == name), 0)
     if rank:
@@ -170,11 +171,18 @@ def _name(each: Ranked) -> tuple[str, str]:
     return each.candidate.offer.provider, each.candidate.offer.instance_type
 
 
-def _finding(role: Role, name: str, machine: MachineType) -> Finding:
+def _finding(role: Role, name: str, machine: MachineType, world: World) -> Finding:
     feature = FEATURES[name]
     cell = cell_of(machine, feature)
     verdict = judge(feature, role.assumptions[name], cell, possible=role.possible)
-    return Finding(role.text(name), format_value(feature, cell), verdict)
+    has = format_value(feature, cell)
+    if (
+        name == SIZE
+        and verdict is not Verdict.MET
+        and stands_in(role.assumptions, world.providers.get(machine.provider))
+    ):
+        return Finding(role.text(name), f"{has}; its root disk can be made so large", Verdict.MET)
+    return Finding(role.text(name), has, verdict)
 
 
 def _not_offered(

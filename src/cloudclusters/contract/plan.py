@@ -10,11 +10,13 @@ import msgspec
 from cloudclusters.base.json import digest
 from cloudclusters.base.size import format_size
 from cloudclusters.base.table import counted, usd
+from cloudclusters.catalog import NONE
+from cloudclusters.contract.disk import lacking
 from cloudclusters.contract.document import Contract, Plan, RolePlan, Setting
 from cloudclusters.contract.resolution import Choice, ProviderFacts, Resolution, RoleResolution
 from cloudclusters.errors import InvalidContract, MissingExtra, NoMatch, NotSupported
 from cloudclusters.settings import Settings
-from cloudclusters.vocabulary import Range, Terms
+from cloudclusters.vocabulary import Constraint, Range, Terms, contains, taxonomy
 
 FALLBACKS = 5
 _FIELDS = ("engine", "environment", "imageid", "market")
@@ -115,9 +117,12 @@ def _role(role: RoleResolution, entry: Choice, contract: Contract) -> RolePlan:
     """The role's machines. With several roles, fallbacks stay in the region, so that the roles stay together."""
     group = _in_group(role, entry)
     chosen = group[0]
+    disk = lacking(role.assumptions, chosen.storage_bytes)
     alike = [c for c in role.choices if c.offer.provider == entry.offer.provider]
     others = [c for c in (group if len(contract.cluster_type.roles) > 1 else alike) if c.rank > chosen.rank]
-    priced = [c.offer for c in others if c.offer.hourly_usd is not None]
+    # One size of root disk goes for all of them: without one, only types that need none can follow.
+    fit = [c for c in others if disk is not None or lacking(role.assumptions, c.storage_bytes) is None]
+    priced = [c.offer for c in fit if c.offer.hourly_usd is not None]
     return RolePlan(
         role=role.role,
         count=role.count,
@@ -125,7 +130,15 @@ def _role(role: RoleResolution, entry: Choice, contract: Contract) -> RolePlan:
         fallbacks=tuple(priced[:FALLBACKS]),
         vcpus=chosen.vcpus,
         memory_bytes=chosen.memory_bytes,
+        disk_bytes=disk,
+        rdma=_needs_rdma(role.assumptions),
     )
+
+
+def _needs_rdma(assumptions: Mapping[str, Constraint]) -> bool:
+    """Whether the contract asks for RDMA: a machine without it would not do."""
+    asked = assumptions.get("interconnection_RDMA")
+    return asked is not None and not contains(asked, NONE, taxonomy("rdma"))
 
 
 def _warnings(
@@ -152,6 +165,15 @@ def _elsewhere(resolution: Resolution, entry: Choice) -> list[str]:
 
 
 def _about(role: RolePlan, at: float) -> list[str]:
+    """A disk that the price does not hold; an unknown or an old price."""
+    offer = role.offer
+    if role.disk_bytes is not None:
+        disk = f"{offer.instance_type} has too little disk of its own: each {role.role} gets a root disk of"
+        return [f"{disk} {format_size(role.disk_bytes)}, paid beside the listed price", *_price(role, at)]
+    return _price(role, at)
+
+
+def _price(role: RolePlan, at: float) -> list[str]:
     """An unknown or an old price."""
     offer = role.offer
     if offer.hourly_usd is None:

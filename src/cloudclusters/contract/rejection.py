@@ -11,6 +11,7 @@ from cloudclusters.contract.conflict import minimal_conflict
 from cloudclusters.contract.place import LOCALE, Places
 from cloudclusters.contract.resolution import Rejection
 from cloudclusters.contract.world import PRICE, Role, World, affordable, offered
+from cloudclusters.contract.world import judged as judged_types
 from cloudclusters.errors import NoMatch
 
 Name = tuple[str, str]
@@ -38,7 +39,7 @@ def verdicts(role: Role, world: World) -> Verdicts:
     """Judge every type of the catalog against the role's demands, place and price left aside."""
     demands = role.demands
     full = (1 << len(demands)) - 1
-    rows = world.catalog.judge(demands, possible=role.possible)
+    rows = judged_types(role, world)
     return Verdicts(
         tuple(feature.name for feature, _ in demands), Counter((full & ~row.met, row.unknown) for row in rows)
     )
@@ -91,7 +92,7 @@ def _with_offers(role: Role, world: World, at: Mapping[str, Places]) -> tuple[tu
     cheap: set[Name] = {(c.offer.provider, c.offer.instance_type) for c in here if affordable(role, c)}
     extras = 3 if PRICE in role.assumptions else 1
     unmet: Counter[int] = Counter()
-    for row in world.catalog.judge(demands, possible=role.possible):
+    for row in judged_types(role, world):
         name = (row.provider, row.instance_type)
         extra = (name not in sold) | (name not in cheap) << 1
         unmet[(full & ~row.met) | (extra & extras) << len(demands)] += 1

@@ -33,6 +33,8 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What to type to install it."""
     max_nodes: int | None = None
     """Most nodes per cluster; None is no limit of its own."""
+    root_disk_bytes: int = 0
+    """The largest root disk that a machine can be given; 0 where the image's own size is all."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,6 +44,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     offer: Offer
     vcpus: int | None = None
     memory_bytes: int | None = None
+    storage_bytes: int | None = None
+    """Its own disks."""
     accelerator: str = ""
     accelerator_count: int | float | None = None
     cluster_usd: float | None = None

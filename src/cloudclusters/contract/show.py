@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cloudclusters.base.size import format_size
 from cloudclusters.base.table import Cell, counted, facts, table, usd
 from cloudclusters.contract.document import Contract, Plan
 from cloudclusters.vocabulary import FEATURES, format_constraint
@@ -37,6 +38,8 @@ def plan_text(plan: Plan) -> str:
     more += [("image", plan.image)] if plan.image else []
     names = [offer.instance_type for role in plan.roles for offer in role.fallbacks]
     more += [("fallbacks", ", ".join(names))] if names else []
+    disks = {role.role: format_size(role.disk_bytes) for role in plan.roles if role.disk_bytes is not None}
+    more += [("root disk", ", ".join(f"{size} of each {role}" for role, size in disks.items()))] if disks else []
     more.append(("price", f"{usd(plan.hourly_usd)} USD/h" if plan.hourly_usd is not None else "not known"))
     title = f"Plan for {plan.contract}: {plan.cluster_type}, {counted(plan.node_count, 'node')} at {plan.provider}"
     warnings = [f"! {warning}" for warning in plan.warnings]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from cloudclusters.base.cloud import Market, Offer, Place
-from cloudclusters.catalog import Candidate, Catalog, Demand
+from cloudclusters.catalog import Candidate, Catalog, Demand, Judged
+from cloudclusters.contract.disk import SIZE, stands_in
 from cloudclusters.contract.document import Contract
 from cloudclusters.contract.place import LOCALE, Places, places, zone_in
 from cloudclusters.contract.resolution import ProviderFacts
@@ -17,6 +18,8 @@ from cloudclusters.vocabulary import FEATURES, Constraint, Range, Terms, contain
 PROVIDER = "node_provider"
 PRICE = "node_hourly_price"
 CLOUD = "CloudProvider"
+ANY_MARKET = "any"
+"""The setting `market` for all of them: whatever is cheaper."""
 
 Providers = Mapping[str, ProviderFacts]
 Assumptions = dict[str, Constraint]
@@ -56,6 +59,14 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
         return said if name in self.stated else f"{said} (the default)"
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """What is the same for all providers of one question; `anywhere`: no list of regions."""
+
+    market: Market
+    anywhere: bool
+    sizes_disk: bool
+
+
 def roles_of(contract: Contract, world: World) -> list[Role]:
     """What each role of the contract asks for; what a role says itself wins over what is common, key by key."""
     counts = {"manager": 1}
@@ -92,10 +103,14 @@ def places_of(role: Role, world: World) -> dict[str, Places]:
 def offered(role: Role, world: World, at: Mapping[str, Places], *, best: bool = False) -> list[Candidate]:
     """All offers of fitting types in allowed places at an allowed price; with `best` one of each type. In no order."""
     found: list[Candidate] = []
-    for market, anywhere, names in _groups(at, world.settings):
-        demands = [(f, Terms(tuple(names)) if f.name == PROVIDER else c) for f, c in role.demands]
-        regions = None if anywhere else {r for name in names for r in at[name].regions or ()}
-        found += world.catalog.offers(demands, regions, possible=role.possible, market=market, best=best)
+    for asked, names in _groups(role, world, at).items():
+        demands = [
+            (f, Terms(tuple(names)) if f.name == PROVIDER else c)
+            for f, c in role.demands
+            if not (asked.sizes_disk and f.name == SIZE)
+        ]
+        regions = None if asked.anywhere else {r for name in names for r in at[name].regions or ()}
+        found += world.catalog.offers(demands, regions, possible=role.possible, market=asked.market, best=best)
     return [placed for each in found if (placed := _placed(each, role, at[each.offer.provider])) is not None]
 
 
@@ -107,13 +122,31 @@ def affordable(role: Role, candidate: Candidate) -> bool:
     return price is not None and contains(limit, price)
 
 
-def _groups(at: Mapping[str, Places], settings: Settings) -> Iterable[tuple[Market, bool, Sequence[str]]]:
-    """Providers that can be asked for in one question: same market, all with or all without a list of regions."""
-    groups: dict[tuple[Market, bool], list[str]] = {}
+def judged(role: Role, world: World) -> list[Judged]:
+    """How every type of the catalog fares with the role's demands, in their order; place and price left aside."""
+    rows = world.catalog.judge(role.demands, possible=role.possible)
+    sizing = {name for name in sellers(role, world) if stands_in(role.assumptions, world.providers.get(name))}
+    if not sizing:
+        return rows
+    bit = 1 << [feature.name for feature, _ in role.demands].index(SIZE)
+    return [
+        Judged(r.provider, r.instance_type, r.met | bit, r.unknown & ~bit) if r.provider in sizing else r for r in rows
+    ]
+
+
+def _groups(role: Role, world: World, at: Mapping[str, Places]) -> dict[_Asked, list[str]]:
+    """Providers that can be asked for in one question, and what is asked of all of them."""
+    groups: dict[_Asked, list[str]] = {}
     for name, where in at.items():
-        market = Market(settings.text(name, "market") or Market.ON_DEMAND)
-        groups.setdefault((market, where.regions is None), []).append(name)
-    return [(market, anywhere, names) for (market, anywhere), names in groups.items()]
+        sizes_disk = stands_in(role.assumptions, world.providers.get(name))
+        for market in markets(world.settings.text(name, "market")):
+            groups.setdefault(_Asked(market, where.regions is None, sizes_disk), []).append(name)
+    return groups
+
+
+def markets(said: str) -> Sequence[Market]:
+    """The markets that the setting `market` means."""
+    return tuple(Market) if said == ANY_MARKET else (Market(said or Market.ON_DEMAND),)
 
 
 def _placed(candidate: Candidate, role: Role, at: Places) -> Candidate | None:

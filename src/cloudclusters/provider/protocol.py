@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from cloudclusters.base.cloud import Holding, Instance, Launch, Offer, Place
+
+if TYPE_CHECKING:
+    from cloudclusters.catalog import Content
+    from cloudclusters.catalog.refreshing import Survey, Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,8 @@ class Traits:
     """All nodes of a cluster share the hardware of one machine."""
     ssh: bool = False
     """Its machines are entered over SSH, and read a first-boot text that says by which key."""
+    root_disk_bytes: int = 0
+    """The largest root disk that a machine can be given, paid beside it; 0 where the image's own size is all."""
     settles_after: float = 0.0
     """Seconds until `describe` surely sees what an earlier call did; 0 is at once."""
 
@@ -172,6 +178,19 @@ class CanMark(Protocol):
         """Keep these words with every machine of the holding, and those of the same names no more.
 
         `Instance.words` has them from then on; none may be secret.
+        """
+        ...
+
+
+@runtime_checkable
+class CanRefresh(Protocol):
+    """The provider can say what it sells today: machine types, where they are sold, and their prices."""
+
+    def survey(self, regions: Collection[str], known: Content, tell: Tell) -> Survey:
+        """Look at these regions (none: at all that we may use), telling each step; changes nothing, costs nothing.
+
+        `known` is what the catalog holds: for its names of processors and accelerators, and its regions. Missing rights
+        to prices are told in `gaps`; blocks for up to minutes. Raises `UnknownName` for a region that is not ours.
         """
         ...
 

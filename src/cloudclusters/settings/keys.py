@@ -52,9 +52,9 @@ _TABLE = (
     ),
     Key(
         name="market",
-        meaning="How machines are bought: on-demand, or spot, which the provider may take back.",
+        meaning="How machines are bought: on-demand; spot, which the provider may take back; any: what is cheaper.",
         kind=Kind.CHOICE,
-        choices=("on-demand", "spot"),
+        choices=("on-demand", "spot", "any"),
         sections=_VM,
         default="on-demand",
     ),

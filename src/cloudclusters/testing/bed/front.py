@@ -26,6 +26,7 @@ from cloudclusters.testing.bed.launching import Launching
 from cloudclusters.testing.bed.news import without_newborn
 from cloudclusters.testing.bed.placement import PlacementGroups
 from cloudclusters.testing.bed.prices import SpotPrices
+from cloudclusters.testing.bed.pricing import Pricing
 from cloudclusters.testing.bed.quotas import Quotas
 
 Environ = dict[str, object]
@@ -45,6 +46,7 @@ class Front:
         self.connect = InstanceConnect(instances)
         self.groups = PlacementGroups(instances)
         self.prices = SpotPrices()
+        self.pricing = Pricing()
         self.quotas = Quotas(instances)
         self._launching = Launching(instances, faults, self.groups, self.prices, self.quotas)
         self._answered: dict[tuple[str, str, str], tuple[dict[str, str], Answer]] = {}
@@ -85,6 +87,7 @@ class Front:
         self._answered.clear()
         self.groups.groups.clear()
         self.prices.fixed.clear()
+        self.pricing.fixed.clear()
         self.quotas.clear()
 
     def _answer(self, call: Call, environ: Environ, body: bytes) -> Answer:
@@ -95,6 +98,8 @@ class Front:
             return self.connect.answer(call, body)
         if call.service == "servicequotas":
             return self.quotas.answer(call, body) or self._ask_moto(call, environ, body)
+        if call.service == "pricing":
+            return self.pricing.answer(call, body)
         if call.service != "ec2":
             return self._ask_moto(call, environ, body)
         token = call.parameters.get(_TOKEN)
