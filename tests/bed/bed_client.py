@@ -73,9 +73,16 @@ class Cloud:
             lambda: (done := self.ssh_once(instance["PublicIpAddress"], command, user=user)).returncode != 255 and done
         )
 
-    def ssh_once(self, address: str, command: str, *, user: str = "ubuntu") -> subprocess.CompletedProcess[str]:
+    def is_silent(self, address: str) -> bool:
+        """Whether nobody lets us in at an address; a second is time enough for that."""
+        return self.ssh_once(address, "true", patience=1).returncode == 255
+
+    def ssh_once(
+        self, address: str, command: str, *, user: str = "ubuntu", patience: int = 5
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command over SSH, or fail to."""
-        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=2", "BatchMode=yes"]
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", f"ConnectTimeout={patience}"]
+        options.append("BatchMode=yes")
         flags = [word for option in options for word in ("-o", option)]
         return subprocess.run(
             ["ssh", "-F", "none", "-q", "-i", str(self.key), *flags, f"{user}@{address}", command],

@@ -63,7 +63,9 @@ def test_reboot_keeps_disk_and_addresses_and_runs_user_data_no_more(cloud: Cloud
     )
     for reboot in reboots:
         reboot()
-        until(lambda: cloud.ssh_once(address, "test ! -e /run/seen && sudo touch /run/seen").returncode == 0)
+        until(
+            lambda: cloud.ssh_once(address, "test ! -e /run/seen && sudo touch /run/seen", patience=1).returncode == 0
+        )
         boots.append(cloud.ssh(before, "cloud-init status --wait; cat /var/ran").stdout)
         after = cloud.look(name)
         assert after["State"]["Name"] == "running"
@@ -127,7 +129,7 @@ def test_client_may_lose_a_single_host(cloud: Cloud) -> None:
         cloud.ssh(instance, "true")
     cloud.bed.cut_client(seen[0]["InstanceId"])
 
-    assert cloud.ssh_once(seen[0]["PublicIpAddress"], "true").returncode == 255
+    assert cloud.is_silent(seen[0]["PublicIpAddress"])
     assert cloud.ssh_once(seen[1]["PublicIpAddress"], "true").returncode == 0
     cloud.bed.mend_client()
     assert cloud.ssh_once(seen[0]["PublicIpAddress"], "true").returncode == 0
