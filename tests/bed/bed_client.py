@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -32,18 +33,7 @@ class Cloud:
     def client(self, service: str, *, region: str | None = None, retries: int = 1, connect_timeout: float = 60):
         """Another client."""
         names = self.bed.environment()
-        return boto3.client(
-            service,
-            region_name=region or names["AWS_REGION"],
-            endpoint_url=names["AWS_ENDPOINT_URL"],
-            aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
-            config=Config(
-                retries={"total_max_attempts": retries, "mode": "standard"},
-                connect_timeout=connect_timeout,
-                read_timeout=20,
-            ),
-        )
+        return _client(names["AWS_ENDPOINT_URL"], service, region or names["AWS_REGION"], retries, connect_timeout)
 
     def allow(self, port: int, *, cidr: str | None = None, group: str | None = None) -> None:
         """Open a port of the group."""
@@ -92,6 +82,16 @@ class Cloud:
             timeout=15,
             stdin=subprocess.DEVNULL,
         )
+
+
+@functools.cache
+def _client(endpoint: str, service: str, region: str, retries: int, connect_timeout: float):
+    """A client of the SDK; to make one of EC2 takes long, and all tests have the same cloud."""
+    names = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "only-for-the-test-bed"}
+    config = Config(
+        retries={"total_max_attempts": retries, "mode": "standard"}, connect_timeout=connect_timeout, read_timeout=20
+    )
+    return boto3.client(service, region_name=region, endpoint_url=endpoint, config=config, **names)
 
 
 def until(look: Callable[[], T], *, seconds: float = 15.0) -> T:

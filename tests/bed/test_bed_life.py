@@ -114,7 +114,7 @@ def test_four_hosts_reach_each_other_only_through_what_the_group_opens(cloud: Cl
     serve = "setsid python3 -m http.server {} >/dev/null 2>&1 </dev/null &\n"
     for instance in seen:
         cloud.ssh(instance, serve.format(5000) + serve.format(5001))
-    knock = "python3 -c \"import socket; socket.create_connection(('{}', {}), 1)\" 2>/dev/null"
+    knock = "python3 -c \"import socket; socket.create_connection(('{}', {}), 0.4)\" 2>/dev/null"
     knock += " && echo open || echo shut"
     peers = [other["PrivateIpAddress"] for other in seen[1:]]
 
@@ -203,7 +203,7 @@ def _knock(address: str, port: int) -> str:
     import socket
 
     try:
-        socket.create_connection((address, port), 1).close()
+        socket.create_connection((address, port), 0.4).close()
     except OSError:
         return "shut"
     return "open"

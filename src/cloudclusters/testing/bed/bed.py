@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,8 +144,8 @@ class Bed:
         self.faults.clear()
         self.mend_client()
         self.instances.cancel()
-        for name in self.hosts.names():
-            self.hosts.remove(name)
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(self.hosts.remove, self.hosts.names()))
         self.instances.lives.clear()
         for backend in list(ec2_backends[ACCOUNT].values()):
             backend.reset()
