@@ -63,7 +63,9 @@ class Network:
 
     def up(self) -> None:
         """Make the bridge, the client's address and the rules."""
-        run("ip", "link", "add", BRIDGE, "type", "bridge")
+        # An address of its own: a bridge else takes the lowest of its links', which changes as hosts come and go, and
+        # hosts that know the gateway by the old one lose what they send for most of a minute.
+        run("ip", "link", "add", BRIDGE, "address", "02:be:d0:00:00:01", "type", "bridge")
         run("ip", "address", "add", f"{GATEWAY}/16", "dev", BRIDGE)
         run("ip", "address", "add", f"{METADATA}/32", "dev", BRIDGE)
         run("ip", "link", "set", BRIDGE, "up")
