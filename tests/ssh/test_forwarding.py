@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
 
 import pytest
 from ssh_site import Site
 
+from cloudclusters.remote.ssh.forwarding import _Far, _Local
 from cloudclusters.remote.ssh.host import Host
 
 
@@ -191,3 +195,38 @@ def test_closed_host_forwards_nothing(site) -> None:
                 await visit(where)
 
     site.play(test)
+
+
+def test_visitor_that_resets_harms_nobody_else(site) -> None:
+    """Dask's client ends its connections so when it is closed; the machine's connection carries others."""
+
+    async def test(host: Host) -> None:
+        async with echo() as port:
+            where = await host.forward("127.0.0.1", port)
+            connection = await host.connection()
+            for _ in range(20):
+                reader, writer = await visit(where)
+                writer.write(b"x")
+                await reader.readexactly(1)
+                linger = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                writer.close()
+            assert await talk(where, b"still") == b"still"
+            assert await host.connection() is connection
+
+    site.play(test)
+
+
+def test_far_end_after_a_reset_is_no_error(site) -> None:
+    """The socket is gone already when the other side says that nothing more comes."""
+
+    class Gone:
+        def is_closing(self) -> bool:
+            return False
+
+        def write_eof(self) -> None:
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    local = _Local(None)
+    local.transport = Gone()
+    assert _Far(local).eof_received()

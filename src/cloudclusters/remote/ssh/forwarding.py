@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -136,7 +137,8 @@ class _Far(asyncssh.SSHTCPSession):  # type: ignore[misc]  # asyncssh is not fol
 
     def eof_received(self) -> bool:
         if self._local.transport is not None and not self._local.transport.is_closing():
-            self._local.transport.write_eof()
+            with contextlib.suppress(OSError):  # the visitor has gone already, which we hear next
+                self._local.transport.write_eof()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
