@@ -15,7 +15,7 @@ import msgspec
 from cloudclusters.base.cloud import Market
 from cloudclusters.catalog import offers, reading
 from cloudclusters.catalog.matching import Demand, fitting, judged, shown
-from cloudclusters.catalog.rows import Candidate, Content, Judged, MachineType, Offering, Price, Region
+from cloudclusters.catalog.rows import Candidate, Content, Judged, MachineType, Offering, Price, Priced, Region
 from cloudclusters.catalog.source import Source
 from cloudclusters.vocabulary import taxonomy
 
@@ -191,6 +191,19 @@ class Catalog:
         """Names of machine types, of one provider or of all."""
         return self._distinct("instance_type", provider)
 
+    def priced(self, provider: str) -> Priced:
+        """How many prices of a provider are known, and of which days those on demand are."""
+        found = [
+            self._priced(source, hidden, provider) for source, hidden in zip(self._sources, self._hidden, strict=True)
+        ]
+        days = [day for row in found for day in (row.oldest, row.newest) if day]
+        return Priced(
+            sum(row.on_demand for row in found),
+            sum(row.spot for row in found),
+            min(days, default=""),
+            max(days, default=""),
+        )
+
     def families(self, provider: str | None = None) -> list[str]:
         """Names of machine families, of one provider or of all."""
         return self._distinct("family", provider)
@@ -216,6 +229,15 @@ class Catalog:
     def table(self, kind: type[S]) -> list[S]:
         """A small table by its row type: `Processor`, `Accelerator`, `Microarchitecture`, `AcceleratorArchitecture`."""
         return [row for source in self._sources for row in reading.plain(source, kind)]
+
+    @staticmethod
+    def _priced(source: Source, hidden: frozenset[int], provider: str) -> Priced:
+        ((usd, spot, first, last),) = source.rows(
+            "SELECT count(usd), count(spot_usd), min(date), max(date) FROM price JOIN type ON type.id = price.type"
+            f" WHERE provider = {_word(source, provider)} AND {shown('type.id', hidden)}"
+        )
+        # ids of words follow the order of their texts
+        return Priced(int(usd or 0), int(spot or 0), source.words[first] or "", source.words[last] or "")
 
     def _distinct(self, column: str, provider: str | None = None) -> list[str]:
         found: set[str] = set()

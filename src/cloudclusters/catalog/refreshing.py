@@ -21,12 +21,16 @@ Place = tuple[str, str, str]
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a survey is: `done` of `total` things of one kind in a region; a total of 0 is not known."""
+    """How far a survey is: `done` of at most `total` things of one kind in a region; `last`: there are no more."""
 
     region: str
     what: str
     done: int
-    total: int = 0
+    total: int
+    last: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.done}/{self.total}"
 
 
 Tell = Callable[[Step], None]

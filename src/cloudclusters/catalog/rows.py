@@ -183,6 +183,15 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     date: str = ""
 
 
+class Priced(msgspec.Struct, frozen=True):
+    """How many prices of a provider are known, and the first and the last day of those on demand."""
+
+    on_demand: int
+    spot: int
+    oldest: str
+    newest: str
+
+
 class Judged(msgspec.Struct, frozen=True):
     """How one type fares with a sequence of constraints: bit i of the masks is constraint i.
 

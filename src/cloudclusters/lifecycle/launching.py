@@ -84,6 +84,7 @@ async def launch_slots(
     Raises `NoCapacity` when not every seat got a machine.
     """
     provider = await ctx.opened(record.holding.provider)
+    role = next(each for each in record.plan.roles if each.role == slots[0].role)
     entry = await ctx.door(ctx.store.intend, lease, "launch", {"token": token, "offer": offer.instance_type})
     for slot in slots:
         ctx.tell(record.handle, "launching", node=slot.name)
@@ -94,6 +95,8 @@ async def launch_slots(
         image=record.plan.image,
         user_data=await user_data(ctx, record, token),
         words=plan_words(record.plan, offer),
+        disk_bytes=role.disk_bytes,
+        rdma=role.rdma,
     )
     try:
         got = await patiently(ctx, lease, lambda: provider.launch(record.holding, launch))

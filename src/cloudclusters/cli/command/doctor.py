@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +33,12 @@ class Finding:
 def doctor(as_json: bool) -> int:
     """Whether this machine is ready: Python, our home, the store, providers, loopback addresses, disk.
 
+    A cloud that a region is configured for, or that holds a cluster of yours, is looked at, too: credentials, rights …
+
     Ends with 1 when something must be mended.
     """
     findings = [_safely(name, check) for name, check in CHECKS.items()]
+    findings += [finding for name in _clouds() for finding in _cloud(name)]
     rows = [{"check": f.check, "ok": f.ok, "found": f.found, "hint": f.hint} for f in findings]
     titles = {"check": "check", "ok": "ok", "found": "found", "hint": "to do"}
     if all(finding.ok for finding in findings):
@@ -54,6 +57,37 @@ def _safely(name: str, check: Callable[[], Finding]) -> Finding:
         return Finding(name, False, exc.message, exc.hint)
     except OSError as exc:
         return Finding(name, False, str(exc))
+
+
+def _clouds() -> list[str]:
+    """The installed clouds that are in use here: a region is configured, or a cluster of the store is there.
+
+    Without one nothing is asked of anybody, and no SDK is imported.
+    """
+    from cloudclusters.api.session import session
+    from cloudclusters.provider.registry import missing_modules, plugins
+
+    of = session()
+    try:
+        used = {summary.provider for summary in of.store.summaries()}
+        clouds = [plugin for plugin in plugins() if plugin.traits.cloud and not missing_modules(plugin)]
+        return [cloud.name for cloud in clouds if cloud.name in used or of.settings.text(cloud.name, "region")]
+    except CloudClustersError:
+        return []  # the store or the settings are a finding of their own
+
+
+def _cloud(name: str) -> Iterator[Finding]:
+    """What a cloud's own checks find; one that cannot look says nothing."""
+    from cloudclusters.api.session import session
+    from cloudclusters.provider.protocol import CanCheck
+
+    try:
+        provider = session().provider(name)
+        if isinstance(provider, CanCheck):
+            for each in provider.checks():
+                yield Finding(f"{name}: {each.name}", each.ok, each.found, each.hint)
+    except CloudClustersError as exc:
+        yield Finding(name, False, exc.message, exc.hint)
 
 
 def _python() -> Finding:

@@ -7,7 +7,6 @@ prices may be missing: that costs the column, and is told.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,12 +15,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
 from cloudclusters.base.near import near
 from cloudclusters.catalog import Content, Offering, Price, Region
 from cloudclusters.catalog.refreshing import Step, Survey, Tell
-from cloudclusters.errors import CredentialsRefused, ProviderUnavailable, Throttled, UnknownName
+from cloudclusters.errors import CredentialsRefused, UnknownName
+from cloudclusters.provider.ec2.errors import code_of, translated
 from cloudclusters.provider.ec2.machine_type import SOURCE, Facts, Tables, derived, measured
 
 HOME = "us-east-1"
@@ -31,9 +29,8 @@ PRICE_LIST = "us-east-1"
 AT_ONCE = 6
 """Regions that are asked at the same time."""
 NAMES_PER_CALL = 100
-_REFUSED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "OptInRequired"})
-_NOBODY = frozenset({"AuthFailure", "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredToken"})
-_SLOW = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingException"})
+_DENIED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "UnauthorizedException"})
+"""The right is missing, but the caller is known."""
 _FILTERS = {
     "operatingSystem": "Linux",
     "tenancy": "Shared",
@@ -111,11 +108,10 @@ def survey(
     Takes some ten seconds per region, several at a time. Ends soon when it is interrupted; changes nothing anywhere.
     Raises `UnknownName` for a region that the account cannot use, and the `ProviderError`s.
     """
-    with _translated(home or HOME):
-        enabled = _enabled(client("ec2", home or HOME))
-        wanted = sorted(set(regions)) or enabled
-        _check(wanted, enabled, known)
-        clients = [(region, client("ec2", region), client("pricing", PRICE_LIST)) for region in wanted]
+    enabled = _enabled(client("ec2", home or HOME), home or HOME)
+    wanted = sorted(set(regions)) or enabled
+    _check(wanted, enabled, known)
+    clients = [(region, client("ec2", region), client("pricing", PRICE_LIST)) for region in wanted]
     asking = _Asking(tell=tell)
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="survey") as pool:
         futures = [pool.submit(_market, asking, *each) for each in clients]
@@ -140,9 +136,11 @@ def _results(asking: _Asking, futures: Sequence[Future[_Market]]) -> list[_Marke
     return [future.result() for future in futures]
 
 
-def _enabled(ec2: Client) -> list[str]:
+def _enabled(ec2: Client, home: str) -> list[str]:
     """The regions that the account may use."""
-    return sorted(str(each["RegionName"]) for each in _parts(ec2.describe_regions(), "Regions"))
+    with translated("DescribeRegions", home):
+        answer = ec2.describe_regions()
+    return sorted(str(each["RegionName"]) for each in _parts(answer, "Regions"))
 
 
 def _check(wanted: Sequence[str], enabled: Sequence[str], known: Content) -> None:
@@ -161,20 +159,24 @@ def _check(wanted: Sequence[str], enabled: Sequence[str], known: Content) -> Non
 def _market(asking: _Asking, region: str, ec2: Client, pricing: Client) -> _Market:
     """All that one region says."""
     market = _Market(region=region)
-    with _translated(region):
-        for offer in _items(asking, ec2, "describe_instance_type_offerings", LocationType="availability-zone"):
-            name = str(offer["InstanceType"])
-            market.zones[name] = tuple(sorted({*market.zones.get(name, ()), str(offer["Location"])}))
-        _look_at_types(asking, market, ec2)
-        for column, ask, where in (("usd", _on_demand, pricing), ("spot", _spot, ec2)):
-            try:
-                setattr(market, column, ask(asking, market, where))
-            except ClientError as exc:
-                if _code(exc) not in _REFUSED:
-                    raise
-                what = "prices on demand" if column == "usd" else "spot prices"
-                market.gaps.append(f"{what} in {region} are not refreshed: {_said(exc)}")
+    for offer in _items(asking, market, ec2, "describe_instance_type_offerings", LocationType="availability-zone"):
+        name = str(offer["InstanceType"])
+        market.zones[name] = tuple(sorted({*market.zones.get(name, ()), str(offer["Location"])}))
+    _look_at_types(asking, market, ec2)
+    market.usd = _permitted(market, "prices on demand", lambda: _on_demand(asking, market, pricing))
+    market.spot = _permitted(market, "spot prices", lambda: _spot(asking, market, ec2))
     return market
+
+
+def _permitted(market: _Market, what: str, ask: Callable[[], dict[str, float]]) -> dict[str, float] | None:
+    """The prices; None, and a gap, where the right to them is missing."""
+    try:
+        return ask()
+    except CredentialsRefused as exc:
+        if code_of(exc) not in _DENIED:
+            raise
+        market.gaps.append(f"{what} in {market.region} stay as they were: {exc.message}")
+        return None
 
 
 def _look_at_types(asking: _Asking, market: _Market, ec2: Client) -> None:
@@ -182,12 +184,12 @@ def _look_at_types(asking: _Asking, market: _Market, ec2: Client) -> None:
     with asking.lock:
         names = sorted(market.zones.keys() - asking.seen)
         asking.seen.update(names)
-    asking.tell(Step(region=market.region, what="types", done=0, total=len(names)))
     for first in range(0, len(names), NAMES_PER_CALL):
         some = names[first : first + NAMES_PER_CALL]
-        for facts in _items(asking, ec2, "describe_instance_types", InstanceTypes=some):
+        for facts in _items(asking, market, ec2, "describe_instance_types", InstanceTypes=some):
             market.facts[str(facts["InstanceType"])] = facts
-        asking.tell(Step(region=market.region, what="types", done=len(market.facts), total=len(names)))
+        _tell(asking, market, "types", len(market.facts), len(names))
+    _tell(asking, market, "types", len(market.facts), len(names), last=True)
 
 
 def _on_demand(asking: _Asking, market: _Market, pricing: Client) -> dict[str, float]:
@@ -195,7 +197,7 @@ def _on_demand(asking: _Asking, market: _Market, pricing: Client) -> dict[str, f
     chosen = {**_FILTERS, "regionCode": market.region}
     filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in chosen.items()]
     found: dict[str, float] = {}
-    for text in _items(asking, pricing, "get_products", ServiceCode="AmazonEC2", Filters=filters):
+    for text in _items(asking, market, pricing, "get_products", ServiceCode="AmazonEC2", Filters=filters):
         product = json.loads(str(text))
         attributes = product["product"].get("attributes", {})
         name, price = attributes.get("instanceType", ""), _price(product)
@@ -203,8 +205,8 @@ def _on_demand(asking: _Asking, market: _Market, pricing: Client) -> dict[str, f
             found[name] = price
             market.products[name] = attributes
             if len(found) % NAMES_PER_CALL == 0:
-                asking.tell(Step(region=market.region, what="prices", done=len(found), total=len(market.zones)))
-    asking.tell(Step(region=market.region, what="prices", done=len(found), total=len(market.zones)))
+                _tell(asking, market, "prices", len(found), len(market.zones))
+    _tell(asking, market, "prices", len(found), len(market.zones), last=True)
     return found
 
 
@@ -223,20 +225,28 @@ def _spot(asking: _Asking, market: _Market, ec2: Client) -> dict[str, float]:
     """USD per hour by type: the highest of its zones, as the region alone does not say which zone it will be."""
     found: dict[str, float] = {}
     now = datetime.now(UTC)
-    for row in _items(asking, ec2, "describe_spot_price_history", StartTime=now, ProductDescriptions=["Linux/UNIX"]):
+    for row in _items(
+        asking, market, ec2, "describe_spot_price_history", StartTime=now, ProductDescriptions=["Linux/UNIX"]
+    ):
         name, price = str(row["InstanceType"]), float(str(row["SpotPrice"]))
         if name in market.zones:
             found[name] = max(price, found.get(name, 0.0))
-    asking.tell(Step(region=market.region, what="spot prices", done=len(found), total=len(market.zones)))
+    _tell(asking, market, "spot prices", len(found), len(market.zones), last=True)
     return found
 
 
-def _items(asking: _Asking, client: Client, operation: str, **parameters: object) -> Iterator[Facts]:
+def _tell(asking: _Asking, market: _Market, what: str, done: int, total: int, *, last: bool = False) -> None:
+    asking.tell(Step(region=market.region, what=what, done=done, total=total, last=last))
+
+
+def _items(asking: _Asking, market: _Market, client: Client, operation: str, **parameters: object) -> Iterator[Facts]:
     """What is listed on all pages of an answer; ends between two pages when somebody ended the survey."""
-    for page in client.get_paginator(operation).paginate(**parameters):
-        if asking.ended.is_set():
-            raise _Ended
-        yield from _parts(page, _LISTS[operation])
+    action = "".join(word.capitalize() for word in operation.split("_"))
+    with translated(action, market.region):
+        for page in client.get_paginator(operation).paginate(**parameters):
+            if asking.ended.is_set():
+                raise _Ended
+            yield from _parts(page, _LISTS[operation])
 
 
 def _parts(answer: Mapping[str, object], name: str) -> Sequence[Facts]:
@@ -295,32 +305,3 @@ def _region(market: _Market, known: Content) -> Region:
     old = next((r.zones for r in known.regions if (r.provider, r.region) == ("ec2", market.region)), ())
     seen = {zone for zones in market.zones.values() for zone in zones}
     return Region("ec2", market.region, zones=tuple(sorted(seen.union(old))), source=SOURCE)
-
-
-def _code(exc: ClientError) -> str:
-    return str(exc.response.get("Error", {}).get("Code", ""))
-
-
-def _said(exc: ClientError) -> str:
-    """AWS's words, of one line."""
-    error = exc.response.get("Error", {})
-    return " ".join(f"{exc.operation_name}: {error.get('Code', '')}: {error.get('Message', '')}".split())
-
-
-@contextlib.contextmanager
-def _translated(region: str) -> Iterator[None]:
-    """No error of the SDK leaves; those of missing rights to prices are caught before."""
-    try:
-        yield
-    except ClientError as exc:
-        code, said = _code(exc), f"ec2 in {region}: {_said(exc)}"
-        if code in _REFUSED or code in _NOBODY:
-            hint = "`cloudclusters iam ec2` prints the rights that are needed; `cloudclusters doctor` looks at them"
-            raise CredentialsRefused(said, hint=hint) from exc
-        raise (Throttled if code in _SLOW else ProviderUnavailable)(said) from exc
-    except NoCredentialsError as exc:
-        raise CredentialsRefused(
-            f"ec2 in {region}: no credentials are found", hint="`aws configure`, or set AWS_PROFILE"
-        ) from exc
-    except BotoCoreError as exc:
-        raise ProviderUnavailable(f"ec2 in {region}: {exc}") from exc
