@@ -16,7 +16,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
 
-from cloudclusters.api import computing, verbs
+from cloudclusters.api import computing, on_nodes, verbs
 from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.contracts import Deployable, deploying_plan
 from cloudclusters.api.deploying import Wait, begin, check_wait, within
@@ -26,6 +26,7 @@ from cloudclusters.api.taking_up import reconnect_each
 from cloudclusters.api.targets import Target, handle_of, handles_of
 from cloudclusters.base.loop import core_loop
 from cloudclusters.lifecycle import deploy as _deploy
+from cloudclusters.lifecycle import files as _files
 from cloudclusters.lifecycle import interrupt as _interrupt
 from cloudclusters.lifecycle import restart as _restart
 from cloudclusters.lifecycle import resume as _resume
@@ -35,6 +36,7 @@ from cloudclusters.lifecycle import terminate as _terminate
 from cloudclusters.store.record import ClusterRecord
 
 if TYPE_CHECKING:
+    from cloudclusters.lifecycle.files import Copied
     from cloudclusters.lifecycle.sweep import Finding
 
 P = ParamSpec("P")
@@ -45,9 +47,11 @@ __all__ = [
     "entry",
     "everywhere",
     "fetchfrom",
+    "get",
     "interrupt",
     "nodes",
     "pmap",
+    "put",
     "ranks",
     "reconnect",
     "restart",
@@ -55,6 +59,7 @@ __all__ = [
     "scale",
     "status",
     "sweep",
+    "sync",
     "terminate",
 ]
 
@@ -158,6 +163,44 @@ async def sweep(
     of = session()
     names = verbs.provider_names(providers, of)
     return await core_loop().bridge(_sweep.sweep(of.context, names, everyone=everyone, delete=delete))
+
+
+async def put(
+    cluster: Target, local: on_nodes.Local, remote: str = "", *, nodes: on_nodes.Nodes = None
+) -> dict[str, Copied]:
+    """As `Cluster.put`."""
+    of, path = session(), on_nodes.here(local)
+    work = _files.put(
+        of.context, handle_of(cluster, of), path, remote, nodes=on_nodes.names(nodes), told=on_nodes.unheard
+    )
+    return await core_loop().bridge(work)
+
+
+async def get(
+    cluster: Target, remote: str, local: on_nodes.Local, *, nodes: on_nodes.Nodes = None
+) -> dict[str, Copied]:
+    """As `Cluster.get`."""
+    of, path = session(), on_nodes.here(local)
+    work = _files.get(
+        of.context, handle_of(cluster, of), remote, path, nodes=on_nodes.names(nodes), told=on_nodes.unheard
+    )
+    return await core_loop().bridge(work)
+
+
+async def sync(
+    cluster: Target,
+    folder: on_nodes.Local,
+    remote: str = "",
+    *,
+    delete: bool = False,
+    nodes: on_nodes.Nodes = None,
+) -> dict[str, Copied]:
+    """As `Cluster.sync`."""
+    of, path, chosen = session(), on_nodes.here(folder), on_nodes.names(nodes)
+    work = _files.sync(
+        of.context, handle_of(cluster, of), path, remote, delete=delete, nodes=chosen, told=on_nodes.unheard
+    )
+    return await core_loop().bridge(work)
 
 
 def _in_thread(call: Callable[P, T]) -> Callable[P, asyncio.Future[T]]:

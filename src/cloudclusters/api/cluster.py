@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from cloudclusters.api.dask_cluster import DaskCluster
     from cloudclusters.contract.document import Plan
+    from cloudclusters.lifecycle.files import Copied
     from cloudclusters.lifecycle.processes import Worker
 
 
@@ -266,6 +267,45 @@ class Cluster:
         names = [w.full_name for w in self._living() if w.kind is Kind.WORKER and w.node in going]
         if names and record.layout.forwards:
             self.get_client().retire_workers(names=names, close_workers=False)
+
+    # Files
+
+    def put(
+        self, local: str | os.PathLike[str], remote: str = "", *, nodes: Sequence[str] | None = None
+    ) -> dict[str, Copied]:
+        """Send a file, or what is in a folder, to all nodes or to these; returns what travelled, by node.
+
+        See `cloudclusters.api.on_nodes.put`, also for paths. Waits; may be repeated. Raises `UnknownName`,
+        `IllegalState`, `NodeError`, `NotEverywhere`.
+        """
+        from cloudclusters.api import on_nodes
+
+        return on_nodes.put(self, local, remote, nodes=nodes)
+
+    def get(
+        self, remote: str, local: str | os.PathLike[str], *, nodes: Sequence[str] | None = None
+    ) -> dict[str, Copied]:
+        """Fetch a file or folder from one node to `local`, or from several into `local/NODE/`; else as `put`."""
+        from cloudclusters.api import on_nodes
+
+        return on_nodes.get(self, remote, local, nodes=nodes)
+
+    def sync(
+        self,
+        folder: str | os.PathLike[str],
+        remote: str = "",
+        *,
+        delete: bool = False,
+        nodes: Sequence[str] | None = None,
+    ) -> dict[str, Copied]:
+        """Make a folder of the nodes have what this folder has, by sending only what differs; else as `put`.
+
+        Without `remote` that is where workers and commands start. With `delete`, what an earlier `sync` brought and is
+        no longer here is deleted there.
+        """
+        from cloudclusters.api import on_nodes
+
+        return on_nodes.sync(self, folder, remote, delete=delete, nodes=nodes)
 
     # Verbs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
+from pathlib import Path
 
 from cloudclusters.base.cloud import SshEndpoint
 from cloudclusters.engine.protocol import Forward
@@ -120,10 +121,15 @@ async def keep_key(ctx: Context, record: ClusterRecord, node: NodeRecord, link: 
         raise NodeError(f"{node.name} does not take our key: {said.strip()}")
 
 
-def write_config(ctx: Context, record: ClusterRecord) -> None:
-    """Write the cluster's file for plain `ssh` and `scp`, with the addresses of now. Blocks."""
+def write_config(ctx: Context, record: ClusterRecord) -> Path | None:
+    """Write the cluster's file for plain `ssh` and `scp`, with the addresses of now. Blocks.
+
+    Returns its path, or None where no node is reached by SSH.
+    """
     known = [(node.name, node.instance.endpoint) for node in record.nodes if node.instance is not None]
     endpoints = {name: endpoint for name, endpoint in known if isinstance(endpoint, SshEndpoint)}
-    if endpoints:
-        path = keys.folder(ctx.home, record.handle) / keys.SSH_CONFIG
-        write_ssh_config(path, record.handle, endpoints, access(ctx.home, record))
+    if not endpoints:
+        return None
+    path = keys.folder(ctx.home, record.handle) / keys.SSH_CONFIG
+    write_ssh_config(path, record.handle, endpoints, access(ctx.home, record), name=record.name)
+    return path

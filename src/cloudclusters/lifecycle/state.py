@@ -8,6 +8,9 @@ from cloudclusters.base.waiting import Clock
 from cloudclusters.errors import IllegalState
 from cloudclusters.store.record import Change, ClusterRecord, ClusterState
 
+ON_NODES = ("exec", "put", "get", "sync", "ssh")
+"""What people do on the nodes; changes nothing of the cluster."""
+
 ALLOWED: dict[str, frozenset[ClusterState]] = {
     "interrupt": frozenset({ClusterState.RUNNING, ClusterState.BROKEN}),
     "resume": frozenset({ClusterState.INTERRUPTED, ClusterState.BROKEN}),
@@ -16,7 +19,7 @@ ALLOWED: dict[str, frozenset[ClusterState]] = {
     "terminate": frozenset(ClusterState) - {ClusterState.TERMINATED},
     "reconnect": frozenset(ClusterState) - {ClusterState.TERMINATED},
     "compute": frozenset({ClusterState.RUNNING}),
-    "exec": frozenset({ClusterState.RUNNING, ClusterState.BROKEN}),
+    **dict.fromkeys(ON_NODES, frozenset({ClusterState.RUNNING, ClusterState.BROKEN})),
 }
 """The states each verb starts from. `compute` stands for everything that needs workers."""
 

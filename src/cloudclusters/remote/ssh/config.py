@@ -11,18 +11,23 @@ from cloudclusters.remote.ssh.access import Access, Opener
 from cloudclusters.remote.ssh.known_hosts import write_file
 
 
-def ssh_config(cluster: str, endpoints: Mapping[str, SshEndpoint], access: Access) -> str:
-    """The text for a cluster's nodes, by their names; it says nothing of any other host."""
+def ssh_config(cluster: str, endpoints: Mapping[str, SshEndpoint], access: Access, *, name: str = "") -> str:
+    """The text for a cluster's nodes, by their names; it says nothing of any other host.
+
+    Each is found as `HANDLE-node0`, and as `NAME-node0` when the cluster has a name.
+    """
     opener = Opener(access)
-    return "\n".join(_block(cluster, node, endpoint, opener) for node, endpoint in endpoints.items())
+    return "\n".join(_block(cluster, name, node, endpoint, opener) for node, endpoint in endpoints.items())
 
 
-def write_ssh_config(path: Path, cluster: str, endpoints: Mapping[str, SshEndpoint], access: Access) -> None:
+def write_ssh_config(
+    path: Path, cluster: str, endpoints: Mapping[str, SshEndpoint], access: Access, *, name: str = ""
+) -> None:
     """Write the file in one step; nobody else may read it."""
-    write_file(path, ssh_config(cluster, endpoints, access))
+    write_file(path, ssh_config(cluster, endpoints, access, name=name))
 
 
-def _block(cluster: str, node: str, endpoint: SshEndpoint, opener: Opener) -> str:
+def _block(cluster: str, name: str, node: str, endpoint: SshEndpoint, opener: Opener) -> str:
     access, flags, alias = opener.access, opener.access.flags, f"{cluster}-{node}"
     options = {
         "HostName": endpoint.host,
@@ -45,7 +50,8 @@ def _block(cluster: str, node: str, endpoint: SshEndpoint, opener: Opener) -> st
         "MACs": ",".join(flags.macs),
         "Compression": "yes" if flags.compression else "",
     }
-    return f"Host {alias}\n" + "".join(f"  {name} {value}\n" for name, value in options.items() if value)
+    names = f"{alias} {name}-{node}" if name else alias
+    return f"Host {names}\n" + "".join(f"  {name} {value}\n" for name, value in options.items() if value)
 
 
 def _path(path: str) -> str:

@@ -69,7 +69,7 @@ def write_file(path: Path, text: str) -> None:
     """Replace a file in one step; nobody else may read it."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with os.fdopen(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         Path(name).replace(path)
     except BaseException:
