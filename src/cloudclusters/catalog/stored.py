@@ -106,6 +106,11 @@ def _build(path: Path, content: Content, origin: str) -> None:
             connection.executemany("INSERT INTO meta VALUES (?, ?)", [(BASE, base), (ORIGIN, origin)])
     finally:
         connection.close()
+    seal(path)
+
+
+def seal(path: Path) -> None:
+    """Write the checksum of a database that nobody reads yet into its header, and the file to the disk."""
     data = bytearray(path.read_bytes())
     data[_USER_VERSION] = _checksum(data)
     with path.open("wb") as file:

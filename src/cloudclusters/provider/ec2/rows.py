@@ -26,6 +26,7 @@ HOME = "us-east-1"
 """Where DescribeRegions is asked when no region is configured."""
 PRICE_LIST = "us-east-1"
 """One of the three regions where the price list answers, for all regions of its partition."""
+_OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eusc-", "eu-isoe-")
 AT_ONCE = 6
 """Regions that are asked at the same time."""
 NAMES_PER_CALL = 100
@@ -163,7 +164,10 @@ def _market(asking: _Asking, region: str, ec2: Client, pricing: Client) -> _Mark
         name = str(offer["InstanceType"])
         market.zones[name] = tuple(sorted({*market.zones.get(name, ()), str(offer["Location"])}))
     _look_at_types(asking, market, ec2)
-    market.usd = _permitted(market, "prices on demand", lambda: _on_demand(asking, market, pricing))
+    if region.startswith(_OTHER_PARTITIONS):
+        market.gaps.append(f"prices on demand in {region} stay as they were: its partition has another price list")
+    else:
+        market.usd = _permitted(market, "prices on demand", lambda: _on_demand(asking, market, pricing))
     market.spot = _permitted(market, "spot prices", lambda: _spot(asking, market, ec2))
     return market
 
@@ -265,7 +269,7 @@ def _survey(markets: Sequence[_Market], known: Content, day: str) -> Survey:
     ]
     content = Content(
         types=tuple(types),
-        prices=tuple(price for market in markets for price in _prices(market, day)),
+        prices=tuple(price for market in markets for price in _prices(market, facts, day)),
         offerings=tuple(
             Offering("ec2", name, market.region, zones, SOURCE)
             for market in markets
@@ -285,9 +289,9 @@ def _survey(markets: Sequence[_Market], known: Content, day: str) -> Survey:
     )
 
 
-def _prices(market: _Market, day: str) -> Iterator[Price]:
+def _prices(market: _Market, described: Collection[str], day: str) -> Iterator[Price]:
     usd, spot = market.usd or {}, market.spot or {}
-    for name in sorted(market.zones):
+    for name in sorted(market.zones.keys() & set(described)):
         yield Price(
             "ec2",
             name,
