@@ -8,7 +8,7 @@ import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState
 from cloudclusters.errors import CloudClustersError, IllegalState, NameTaken, NotSupported
-from cloudclusters.lifecycle import words
+from cloudclusters.lifecycle import keys, words
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.reconnect import reconnect
@@ -58,6 +58,7 @@ async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:
         except NameTaken:
             record = msgspec.structs.replace(record, name="")
             await ctx.door(ctx.store.create, record, lease)
+        await ctx.door(keys.client_key, ctx.home, record.handle)
         ctx.tell(record.handle, "taken up", f"{len(seen)} machines of {holding.owner}")
     if record.state is ClusterState.INTERRUPTED:
         return await reconnect(ctx, record.handle)
