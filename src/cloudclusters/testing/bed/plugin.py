@@ -1,10 +1,6 @@
 """Runs the tests of a folder in a private world, one by one in the report, as if they ran here.
 
-A folder's `conftest.py` takes part with one line:
-
-    from cloudclusters.testing.bed.plugin import pytest_collection_modifyitems, pytest_runtest_protocol
-
-Their tests bear the mark `bed`.
+A folder takes part by the one line of `cloudclusters.testing.bed.fixtures`; its tests bear the mark `bed`.
 Outside a world, the selected tests of all such folders run in one pytest of their own inside a world, whose reports are
 shown here as they come. Where no world can be made they are skipped with the reason; with
 CLOUDCLUSTERS_TEST_BED=required they fail instead.
