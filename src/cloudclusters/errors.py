@@ -200,6 +200,12 @@ class QuotaExceeded(ProviderError):
     remedy = Remedy.FIX
 
 
+class RequestRefused(ProviderError):
+    """The provider does not know a name, or does not allow what was asked; trying again changes nothing."""
+
+    remedy = Remedy.FIX
+
+
 class Throttled(ProviderError):
     """Too many calls; the core waits and repeats."""
 

@@ -12,6 +12,7 @@ from cloudclusters.provider.protocol import Plugin
 BUILT_IN = {
     "local": "cloudclusters.provider.local",
     "fake": "cloudclusters.provider.fake",
+    "ec2": "cloudclusters.provider.ec2",
 }
 """The module of each built-in provider, which has a `PLUGIN` and imports no SDK."""
 GROUP = "cloudclusters.providers"
