@@ -45,7 +45,7 @@ def test_a_plan_takes_the_best_and_names_fallbacks(contract: Contracts, readme: 
     (role,) = made.roles
     assert (role.offer.instance_type, role.count) == ("g6.12xlarge", 4)
     assert [each.instance_type for each in role.fallbacks] == ["g6.24xlarge", "g6.48xlarge", "p5.48xlarge"]
-    assert (made.provider, made.engine, made.environment, made.node_process_count) == ("ec2", "dask", "image", 2)
+    assert (made.provider, made.engine, made.environment, made.node_process_count) == ("ec2", "dask", "sync", 2)
     assert made.hourly_usd == 4.0
 
 

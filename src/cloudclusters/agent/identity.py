@@ -69,4 +69,14 @@ def facts(node: Node) -> Message:
         "os_pid": os.getpid(),
         "boot": node.boot,
         "started": node.started,
+        "machine": os.uname().machine,
+        "libc": _libc(),
     }
+
+
+def _libc() -> str:
+    """The C library and its version; empty where it does not say."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (AttributeError, OSError, ValueError):
+        return ""

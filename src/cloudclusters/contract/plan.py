@@ -54,7 +54,7 @@ def plan(
         roles=roles,
         node_process_count=contract.node_process_count,
         engine=text["engine"],
-        environment=text["environment"],
+        environment=text.get("environment") or ("image" if providers[provider].shared else "sync"),
         image=text.get("imageid", ""),
         settings=chosen,
         role_settings=contract.role_settings,

@@ -20,6 +20,7 @@ from cloudclusters.lifecycle.launching import launch_role
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps, undo
 from cloudclusters.lifecycle.machines import has_state, wait_for
+from cloudclusters.lifecycle.preparing import capture_now, wished
 from cloudclusters.lifecycle.processes import lay_out, living, read_secrets, start_nodes
 from cloudclusters.lifecycle.state import changed, describe_name
 from cloudclusters.remote.ssh import parse_flags
@@ -64,6 +65,7 @@ def check_deployable(ctx: Context, plan: Plan) -> None:
     parse_flags(str(plan.settings.get("sshflags", "")))
     read_script(plan)
     traits = ctx.provider(plan.provider).traits
+    wished(plan, shared=traits.shared)
     if traits.max_nodes is not None and plan.node_count > traits.max_nodes:
         raise NotSupported(
             f"{plan.provider} gives at most {traits.max_nodes} nodes per cluster, the plan wants {plan.node_count}",
@@ -114,11 +116,11 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
     record = await ctx.write(await _booted(ctx, record, lease), lease)
     await ctx.door(ctx.store.intend, lease, "start", {"engine": record.plan.engine})
     await first_boot_done(ctx, record, record.nodes)
-    record, ready = await lay_out(ctx, record)
+    record, preparation = await lay_out(ctx, record)
     record = await ctx.write(record, lease)
     first = record.nodes[0].name
     reached("starting", record)
-    await start_nodes(ctx, record, ready, told=lambda name: reached("first", record) if name == first else None)
+    await start_nodes(ctx, record, preparation, told=lambda name: reached("first", record) if name == first else None)
     await living(ctx, record)
     await settle(ctx, record)
     await close_steps(ctx, record.handle, lease, "all processes are ready")
@@ -128,12 +130,12 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
 
 
 async def _booted(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterRecord:
-    """Wait for all machines; the secrets are made meanwhile, as the library that makes them is slow to import."""
+    """Wait for all machines; meanwhile secrets are made, which takes a slow import, and the environment captured."""
     running = has_state(InstanceState.RUNNING)
     waiting = wait_for(ctx, record, running, what="a running machine for every node", lease=lease)
     making = ctx.door(read_secrets, ctx, record)
-    works: tuple[Coroutine[object, object, object], ...] = (waiting, making)
-    seen, _ = await gather(works)
+    works: tuple[Coroutine[object, object, object], ...] = (waiting, making, ctx.door(capture_now, ctx, record))
+    seen, *_ = await gather(works)
     assert isinstance(seen, ClusterRecord)
     return seen
 

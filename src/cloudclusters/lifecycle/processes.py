@@ -13,12 +13,12 @@ import msgspec
 from cloudclusters.base.gather import gather
 from cloudclusters.engine.protocol import Kind, Member
 from cloudclusters.engine.registry import engine as find_engine
-from cloudclusters.environment.protocol import Facts, Ready, Step
-from cloudclusters.environment.registry import environment as find_environment
+from cloudclusters.environment.protocol import Facts
 from cloudclusters.errors import NodeError, WaitTimeout
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import ask, open_all, open_one
+from cloudclusters.lifecycle.preparing import Preparation, plan_nodes, prepare
 from cloudclusters.lifecycle.reaching import working_directory
 from cloudclusters.remote.status import ProcessStatus, process_status, process_statuses
 from cloudclusters.store import Life
@@ -53,17 +53,22 @@ NodeReady = Callable[[str], None]
 """Told the name of each node whose processes are all ready."""
 
 
-async def lay_out(ctx: Context, record: ClusterRecord) -> tuple[ClusterRecord, dict[str, Ready]]:
-    """Meet every node, and return the record with the engine's layout for them, and each node's environment."""
+async def lay_out(ctx: Context, record: ClusterRecord, *, anew: bool = False) -> tuple[ClusterRecord, Preparation]:
+    """Meet every node, and return the record with the engine's layout for them, and their environment.
+
+    `anew` captures the environment again, instead of what the cluster was last given.
+    """
     links = await open_all(ctx, record)
-    members, ready = await _meet(ctx, record, links)
-    return msgspec.structs.replace(record, layout=find_engine(record.plan.engine).layout(members)), ready
+    facts = dict(zip(links, await gather(_facts(link) for link in links.values()), strict=True))
+    preparation = await plan_nodes(ctx, record, facts, anew=anew)
+    members = _members(ctx, record, preparation)
+    return msgspec.structs.replace(record, layout=find_engine(record.plan.engine).layout(members)), preparation
 
 
 async def start_nodes(
     ctx: Context,
     record: ClusterRecord,
-    ready: Mapping[str, Ready],
+    preparation: Preparation,
     *,
     names: Collection[str] | None = None,
     told: NodeReady | None = None,
@@ -77,7 +82,8 @@ async def start_nodes(
 
     async def one(node: NodeRecord) -> None:
         link = await open_one(ctx, record, node)
-        await _start_node(ctx, record, node, link, ready[node.name], secrets)
+        await prepare(ctx, record, node, link, preparation)
+        await _start_node(ctx, record, node, link, secrets)
         if told is not None:
             told(node.name)
 
@@ -91,9 +97,9 @@ async def start_all(
 
     Written before anything starts: whoever finds the processes later must know where they answer.
     """
-    record, ready = await lay_out(ctx, record)
+    record, preparation = await lay_out(ctx, record, anew=True)
     await write(record)
-    await start_nodes(ctx, record, ready)
+    await start_nodes(ctx, record, preparation)
     return record
 
 
@@ -106,17 +112,11 @@ def read_secrets(ctx: Context, record: ClusterRecord) -> Mapping[str, bytes]:
     return {name: keys.read(ctx.home, record.handle, name) for name in engine.secrets}
 
 
-async def _meet(
-    ctx: Context, record: ClusterRecord, links: Mapping[str, Link]
-) -> tuple[list[Member], dict[str, Ready]]:
-    """Ask every node what it is, and make the engine's members of the answers."""
-    environment = find_environment(record.plan.environment)
-    facts = dict(zip(links, await gather(_facts(link) for link in links.values()), strict=True))
-    here = ctx.provider(record.holding.provider).traits.shared
-    # Nodes that share this machine's hardware are this machine, and have its Python.
-    ready = {name: environment.ready(fact, local_python=ctx.python if here else "") for name, fact in facts.items()}
-    shared = len(record.nodes) if here else 1
-    members = [
+def _members(ctx: Context, record: ClusterRecord, preparation: Preparation) -> list[Member]:
+    """Every node as the engine sees it."""
+    facts = preparation.facts
+    shared = len(record.nodes) if ctx.provider(record.holding.provider).traits.shared else 1
+    return [
         Member(
             name=node.name,
             role=node.slot.role,
@@ -125,16 +125,15 @@ async def _meet(
             processes=record.plan.node_process_count,
             vcpus=max(1, facts[node.name].vcpus // shared),
             memory_bytes=facts[node.name].memory_bytes // shared,
-            python=ready[node.name].python,
+            python=preparation.ready[node.name].python,
         )
         for node in record.nodes
     ]
-    return members, ready
 
 
 async def _facts(link: Link) -> Facts:
     said = await ask(link, "hello")
-    return msgspec.convert({name: said[name] for name in Facts.__struct_fields__}, Facts)
+    return msgspec.convert({name: said[name] for name in Facts.__struct_fields__ if name in said}, Facts)
 
 
 async def _start_node(
@@ -142,13 +141,9 @@ async def _start_node(
     record: ClusterRecord,
     where: NodeRecord,
     link: Link,
-    ready: Ready,
     secrets: Mapping[str, bytes],
 ) -> None:
     node, cwd = where.name, working_directory(record, where)
-    for step in ready.steps:
-        ctx.tell(record.handle, "installing", step.title, node=node)
-        await _run_step(node, link, step)
     ctx.tell(record.handle, "starting", node=node)
     files = [
         {
@@ -171,19 +166,6 @@ async def _start_node(
 def _specification(process: dict[str, object], cwd: str) -> dict[str, object]:
     wanted = {key: value for key, value in process.items() if key != "node"}
     return {**wanted, "cwd": cwd} if cwd else wanted
-
-
-async def _run_step(node: str, link: Link, step: Step) -> None:
-    output: list[str] = []
-    code: object = None
-    async with contextlib.aclosing(link.stream("run", argv=list(step.argv), env=step.env)) as events:
-        async for event in events:
-            if "text" in event:
-                output.append(str(event["text"]))
-            code = event.get("code", code)
-    if code != 0:
-        tail = "".join(output)[-2000:]
-        raise NodeError(f"{node}: {step.title} ended with code {code}:\n{tail}")
 
 
 async def _wait_ready(node: str, link: Link, names: set[str]) -> None:

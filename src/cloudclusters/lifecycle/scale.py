@@ -90,9 +90,9 @@ async def _bring_up(ctx: Context, verb: Running, slots: Sequence[Slot], offer: O
     await verb.write(await wait_for(ctx, verb.record, up, what="the new machines", lease=verb.lease))
     added = [node for node in verb.record.nodes if node.slot in slots]
     await first_boot_done(ctx, verb.record, added)
-    record, ready = await lay_out(ctx, verb.record)
+    record, preparation = await lay_out(ctx, verb.record)
     await verb.write(record)
-    await start_nodes(ctx, record, ready, names=[slot.name for slot in slots])
+    await start_nodes(ctx, record, preparation, names=[slot.name for slot in slots])
     await living(ctx, verb.record)
     await settle(ctx, verb.record)
     await verb.write(_marked(verb.record, [slot.name for slot in slots], unsettled=False))

@@ -63,10 +63,38 @@ _TABLE = (
     ),
     Key(
         name="environment",
-        meaning="What must be installed on the nodes; image is nothing to do.",
+        meaning="What must be installed on nodes; by default image (nothing) where they are this machine, else sync "
+        "(what is installed here).",
         kind=Kind.CHOICE,
-        choices=("image",),
-        default="image",
+        choices=("image", "sync", "uv", "pip", "conda", "apt", "script"),
+    ),
+    Key(name="python", meaning="The Python of the nodes' image that runs workers; by default python3."),
+    Key(
+        name="python_version", meaning="The version of Python for uv and conda, such as 3.12; by default the driver's."
+    ),
+    Key(name="packages", meaning="Requirements for uv, or packages for conda, separated by blanks."),
+    Key(
+        name="requirements",
+        meaning="A file of requirements for uv: requirements.txt, pyproject.toml, uv.lock or pylock.toml.",
+    ),
+    Key(name="conda_file", meaning="The environment.yml for conda."),
+    Key(name="micromamba_sha256", meaning="The sha256 that a micromamba fetched for conda must have."),
+    Key(
+        name="wheels",
+        meaning="Where nodes get packages for uv and sync: an index, the driver's installed ones, or what is reached.",
+        kind=Kind.CHOICE,
+        choices=("auto", "index", "driver"),
+        default="auto",
+    ),
+    Key(name="sync_exclude", meaning="Distributions that sync leaves out, separated by blanks; * stands for anything."),
+    Key(
+        name="sync_folder",
+        meaning="The folder whose modules sync sends; by default that of the script. off sends none.",
+    ),
+    Key(name="apt", meaning="Debian packages that nodes install before anything else, separated by blanks."),
+    Key(
+        name="script",
+        meaning="A script on this machine that every node runs once per content, before its environment is made.",
     ),
     Key(name="imageid", meaning="The machine image of the nodes.", sections=_VM, aliases=("image_id",)),
     Key(name="user", meaning="The login name on the nodes; by default the image's own."),
