@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 from cloudclusters.provider.protocol import Plugin, Provider, Site, Traits
 
-TRAITS = Traits(elastic=True, spot=True, ssh=True, settles_after=10.0)
+TRAITS = Traits(
+    elastic=True,
+    spot=True,
+    ssh=True,
+    root_disk_bytes=16 << 40,  # a gp3 volume
+    settles_after=10.0,
+)
 
 
 def open_ec2(site: Site) -> Provider:

@@ -44,13 +44,13 @@ class Account:
         """Make one call, such as `describe_vpcs` of EC2 or `sts:get_caller_identity`. Raises our errors."""
         service, _, method = action.rpartition(":")
         with translated(_spelled(method), region):
-            answer = getattr(self._client(service or "ec2", region), method)(**said)
+            answer = getattr(self.client(service or "ec2", region), method)(**said)
         return msgspec.convert(answer, shape)
 
     def every(self, region: str, action: str, shape: type[T], **said: object) -> T:
         """Make one call of EC2 and those for its further pages. Raises our errors."""
         with translated(_spelled(action), region):
-            pages = self._client("ec2", region).get_paginator(action).paginate(**said)
+            pages = self.client("ec2", region).get_paginator(action).paginate(**said)
             answer = pages.build_full_result()
         return msgspec.convert(answer, shape)
 
@@ -75,7 +75,8 @@ class Account:
         here = self.region("", settings)
         return sorted(row.region_name for row in self.ask(here, "describe_regions", Regions).regions)
 
-    def _client(self, service: str, region: str) -> BaseClient:
+    def client(self, service: str, region: str) -> BaseClient:
+        """The client of a service in a region, the same for all who ask; its errors are the SDK's."""
         with self._lock:
             if (service, region) not in self._clients:
                 # How often is left to AWS_MAX_ATTEMPTS: three times by default, all told.

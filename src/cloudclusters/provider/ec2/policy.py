@@ -28,6 +28,7 @@ def policy(settings: Ec2Settings) -> str:
     if settings.instance_profile:
         to_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
         found.append(_allow("GiveProfile", ["iam:PassRole"], "arn:aws:iam::*:role/*", to_ec2))
+    found.append(_allow("Prices", ["pricing:GetProducts"], "*"))
     quotas = ["servicequotas:GetServiceQuota"]
     found.append(_allow("Quotas", quotas, "*"))
     return json.dumps({"Version": "2012-10-17", "Statement": found}, indent=2)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Market, Offer, Place, SshEndpoint
+from cloudclusters.catalog import Content
+from cloudclusters.catalog.refreshing import Survey, Tell
 from cloudclusters.errors import NotSupported, ProviderError, RequestRefused
 from cloudclusters.provider.ec2 import TRAITS
 from cloudclusters.provider.ec2.account import Account
@@ -16,6 +19,7 @@ from cloudclusters.provider.ec2.errors import code_of
 from cloudclusters.provider.ec2.launching import run_machines
 from cloudclusters.provider.ec2.network import admit_caller, prepare_network, release_network
 from cloudclusters.provider.ec2.offers import THREADS, live_offers, zones_of
+from cloudclusters.provider.ec2.rows import ClientOf, survey
 from cloudclusters.provider.ec2.settings import Ec2Settings, read
 from cloudclusters.provider.ec2.shapes import Console, Groups, Machine, PlacementGroups, Reservations
 from cloudclusters.provider.ec2.tags import (
@@ -156,6 +160,12 @@ class Ec2Provider:
         living = [i.id for i in self.describe(holding) if i.state not in _OVER]
         if tags and living:
             self._account.do(region, "create_tags", Resources=living, Tags=as_list(tags))
+
+    def survey(self, regions: Collection[str], known: Content, tell: Tell) -> Survey:
+        """Types, places and prices in these regions (none: in all that the account has enabled)."""
+        # The SDK's clients get their methods from service descriptions, so nothing but this line says which they have.
+        client = cast(ClientOf, self._account.client)
+        return survey(client, regions, known, tell, home=self.settings.region)
 
     # How
 
