@@ -104,7 +104,10 @@ def test_key_for_an_instance_that_cannot_take_it_is_refused(cloud: Cloud, tmp_pa
     [name] = cloud.run(Placement={"AvailabilityZone": "us-east-1a"})
     send = cloud.client("ec2-instance-connect").send_ssh_public_key
     good = {"InstanceId": name, "InstanceOSUser": "ubuntu", "SSHPublicKey": Path(f"{cloud.key}.pub").read_text()}
-    codes = [refused(send, **good)[0], refused(send, **good | {"InstanceId": "i-0123456789abcdef0"})[0]]
+    codes = [
+        refused(send, **good | {"InstanceId": cloud.run_pending()})[0],
+        refused(send, **good | {"InstanceId": "i-0123456789abcdef0"})[0],
+    ]
     cloud.wait([name], "running")
     codes += [refused(send, **good, AvailabilityZone="us-east-1b")[0]]
     codes += [refused(send, **good | {"SSHPublicKey": "ecdsa-sha2-nistp256 " + 80 * "A"})[0]]

@@ -81,7 +81,7 @@ def test_security_group_in_use_is_not_deleted(cloud: Cloud) -> None:
 
 def test_states_that_do_not_allow_a_step_refuse_it(cloud: Cloud) -> None:
     """A pending instance is not stopped, and a terminated one does not start."""
-    [name] = cloud.run()
+    name = cloud.run_pending()
     assert refused(cloud.ec2.stop_instances, InstanceIds=[name]) == "IncorrectInstanceState"
     cloud.ec2.terminate_instances(InstanceIds=[name])
     cloud.wait([name], "terminated")
@@ -114,17 +114,21 @@ def test_actions_that_are_not_there_are_refused_at_once(cloud: Cloud) -> None:
     assert cloud.bed.calls.count("GetSpotPlacementScores") == 1
 
 
-def test_status_is_initializing_until_the_host_answers(cloud: Cloud) -> None:
+def test_status_is_initializing_until_the_host_answers(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Status checks pass after the boot, not with the state."""
-    [name] = cloud.run()
-    cloud.wait([name], "running")
 
-    def status() -> str:
+    def status(name: str) -> str:
         seen = cloud.ec2.describe_instance_status(InstanceIds=[name])["InstanceStatuses"]
         return seen[0]["InstanceStatus"]["Status"]
 
-    assert status() == "initializing"
-    until(lambda: status() == "ok")
+    [quick] = cloud.run()
+    cloud.wait([quick], "running")
+    monkeypatch.setattr(cloud.bed.instances, "boot_delay", 3600)
+    [slow] = cloud.run()
+    cloud.wait([slow], "running")
+
+    until(lambda: status(quick) == "ok")
+    assert status(slow) == "initializing"
 
 
 def test_two_regions_do_not_share_addresses(cloud: Cloud) -> None:

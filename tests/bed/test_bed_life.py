@@ -30,18 +30,19 @@ X"""
 
 def test_instance_goes_from_pending_to_running_to_reachable_to_gone(cloud: Cloud) -> None:
     """Each state is seen in its time, and after the end nothing is left of it."""
-    [name] = cloud.run()
-    assert cloud.look(name)["State"]["Name"] == "pending"
-    assert "PublicIpAddress" not in cloud.look(name)
+    early = cloud.look(cloud.run_pending())
+    assert early["State"]["Name"] == "pending"
+    assert "PublicIpAddress" not in early
 
+    [name] = cloud.run()
     [seen] = cloud.wait([name], "running")
     answer = cloud.ssh(seen, "whoami; hostname -I 2>/dev/null || ip -4 -o addr show eth0")
     assert answer.stdout.startswith("ubuntu\n")
     assert seen["PrivateIpAddress"] in answer.stdout
     assert seen["PublicIpAddress"] not in answer.stdout
 
-    cloud.ec2.terminate_instances(InstanceIds=[name])
-    cloud.wait([name], "terminated")
+    cloud.ec2.terminate_instances(InstanceIds=[name, early["InstanceId"]])
+    cloud.wait([name, early["InstanceId"]], "terminated")
     assert not cloud.bed.left().hosts
     assert not cloud.bed.left().processes
     assert not cloud.bed.left().volumes
@@ -78,7 +79,7 @@ def test_spot_notice_shows_in_the_metadata_and_the_host_goes(cloud: Cloud) -> No
     )
     [seen] = cloud.wait([name], "running")
     before = json.loads(cloud.ssh(seen, _ASK).stdout)
-    cloud.bed.instances.reclaim(name, notice=1.0)
+    cloud.bed.instances.reclaim(name, notice=2.0)
     after = json.loads(cloud.ssh(seen, _ASK).stdout)
 
     assert before["plain"] == 401
