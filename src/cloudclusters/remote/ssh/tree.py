@@ -178,7 +178,9 @@ async def _check(host: Machine, process: Running) -> None:
     if ended.returncode != 0:
         told = ended.stderr or b""
         said = (told if isinstance(told, str) else told.decode(errors="replace")).strip()
-        raise NotCopied(f"{host.where}: {said[-2000:] or f'tar ended with {ended.returncode}'}")
+        is_full = "No space left" in said or "Wrote only" in said  # so says tar of a piece that went in half
+        hint = "make room there, or name a place on another disk" if is_full else ""
+        raise NotCopied(f"{host.where}: {said[-2000:] or f'tar ended with {ended.returncode}'}", hint=hint)
 
 
 async def _next(top: Path, pieces: Iterator[bytes]) -> bytes:
