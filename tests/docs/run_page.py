@@ -153,7 +153,7 @@ def run(page: Path) -> int:
         program = Path(folder, page.name)
         program.write_text(script(page.read_text(encoding="utf-8"), str(page)), encoding="utf-8")
         places = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDCLUSTERS_")}
+        environment = {name: value for name, value in os.environ.items() if not _is_own_setting(name)}
         environment |= {
             "CLOUDCLUSTERS_HOME": str(Path(folder, "home")),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -168,6 +168,11 @@ def run(page: Path) -> int:
         print(f"{page} left clusters: {left.stdout.strip()}")
         return 1
     return code
+
+
+def _is_own_setting(name: str) -> bool:
+    """Whether a variable is a setting of whoever runs this; those of a cloud's section are for pages about it."""
+    return name.startswith("CLOUDCLUSTERS_") and not name.startswith("CLOUDCLUSTERS_EC2_")
 
 
 _START = f"exec({_PROLOGUE!r})"

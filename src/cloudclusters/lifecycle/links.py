@@ -110,7 +110,7 @@ class _Trial:
             await enter_anew(self.ctx, self.record, self.node)
         if isinstance(self.last, FINAL):
             self.refused = now if self.refused is None else self.refused
-            if not (self.patience or self.record.adopted) or now - self.refused > SETTLING:
+            if not (self.patience or self.record.adopted) or now - self.refused > min(SETTLING, self.patience / 3):
                 raise self.last
         elif isinstance(self.last, NoAnswer) and (not self.patience or now - self.began > UNHEARD):
             changed = await _admitted(self.ctx, self.record)
