@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 import click
 
-from cloudclusters.cli.console import Command, json_option, say, show, show_json
+from cloudclusters.cli.console import Command, say, show
 from cloudclusters.errors import UnknownName
 
 
 @click.command(cls=Command)
 @click.argument("provider")
 @click.argument("words", nargs=-1, metavar="[FILE|CONSTRAINT]...")
-@json_option
-def iam(provider: str, words: Sequence[str], as_json: bool) -> None:
+def iam(provider: str, words: Sequence[str]) -> None:
     """Print the least rights that PROVIDER's user needs, for your settings and those of a contract.
 
     The provider's own form is printed, ready for its console or command line; nothing is asked of it, and its SDK need
@@ -39,16 +38,9 @@ def iam(provider: str, words: Sequence[str], as_json: bool) -> None:
     if words:
         settings = settings.over(contract_of(words).settings, "contract")
     write = known[provider].policy
-    text = "" if write is None else write(settings.section(provider))
-    if as_json:
-        show_json({"provider": provider, "policy": text or None})
-    elif write is None:
-        say(
-            f"{provider} needs no rights of anybody's cloud" if not known[provider].traits.cloud else _nothing(provider)
-        )
+    if write is not None:
+        show(write(settings.section(provider)).rstrip())
+    elif known[provider].traits.cloud:
+        say(f"{provider} does not write down the rights that it needs; see its own documentation")
     else:
-        show(text.rstrip())
-
-
-def _nothing(provider: str) -> str:
-    return f"{provider} does not write down the rights that it needs; see its own documentation"
+        say(f"{provider} needs no rights at any cloud")
