@@ -86,10 +86,15 @@ def recorded() -> Record:
     """Write a cluster into the store as if it had been deployed: two nodes at two dollars an hour each."""
 
     def write(
-        name: str = "", state: ClusterState = ClusterState.RUNNING, *, price: float | None = 2.0, at: float = 1000.0
+        name: str = "",
+        state: ClusterState = ClusterState.RUNNING,
+        *,
+        price: float | None = 2.0,
+        at: float = 1000.0,
+        provider: str = "fake",
     ) -> ClusterRecord:
         handle, store = new_handle(), session().store
-        offer = Offer(provider="fake", instance_type="f.large", place=Place("here"), hourly_usd=price)
+        offer = Offer(provider=provider, instance_type="f.large", place=Place("here"), hourly_usd=price)
         alive = state in (ClusterState.RUNNING, ClusterState.BROKEN)
         nodes = tuple(_node(handle, index, offer, alive=alive) for index in range(2))
         record = ClusterRecord(
@@ -99,10 +104,10 @@ def recorded() -> Record:
             plan=Plan(
                 contract=new_handle(),
                 cluster_type=ClusterType.PEER_WORKERS,
-                provider="fake",
+                provider=provider,
                 roles=(RolePlan(role="peer", count=2, offer=offer),),
             ),
-            holding=Holding(provider="fake", cluster=handle, owner=store.owner, store=store.id, place=Place("here")),
+            holding=Holding(provider=provider, cluster=handle, owner=store.owner, store=store.id, place=Place("here")),
             nodes=nodes,
             history=(Change(state, at, 2 if alive else 0, None if price is None else 2 * price * alive),),
             seen=at,
