@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 import pytest
 
 from cloudclusters.base.cloud import Offer, Place
+from cloudclusters.provider.ec2.account import Account
 from cloudclusters.provider.ec2.provider import Ec2Provider
 from cloudclusters.provider.protocol import Site
 from cloudclusters.testing.bed import Bed
@@ -27,13 +27,19 @@ def aws(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> Bed:
     return bed
 
 
+@pytest.fixture(scope="session")
+def account() -> Account:
+    """One account for most tests: the SDK takes half a second to read what EC2 can do."""
+    return Account("")
+
+
 @pytest.fixture
-def open_ec2(aws: Bed, tmp_path: Path) -> Callable[..., Ec2Provider]:
+def open_ec2(aws: Bed, account: Account, tmp_path: Path) -> Callable[..., Ec2Provider]:
     """Open the provider with some settings beside the caller's address."""
 
     def opened(**settings: str) -> Ec2Provider:
         section = {"caller_address": aws.client_address, "sweep_regions": "us-east-1 eu-west-1", **settings}
-        return Ec2Provider(Site(home=tmp_path, owner="me@test", settings=section))
+        return Ec2Provider(Site(home=tmp_path, owner="me@test", settings=section), account)
 
     return opened
 
@@ -51,8 +57,6 @@ def offer() -> Offer:
 
 
 @pytest.fixture
-def ec2(aws: Bed) -> Iterator[object]:
+def ec2(aws: Bed, account: Account) -> object:
     """EC2 as the official SDK shows it."""
-    client = boto3.client("ec2", region_name="us-east-1")
-    yield client
-    client.close()
+    return account.client("ec2", "us-east-1")

@@ -12,6 +12,7 @@ from bed_client import until
 
 from cloudclusters.base.cloud import Instance, Offer, Place, SshEndpoint
 from cloudclusters.provider.ec2.provider import Ec2Provider
+from cloudclusters.provider.protocol import Site
 from cloudclusters.testing.bed import Bed
 from cloudclusters.testing.bed.faults import LOST
 from cloudclusters.testing.provider_suite import Disk, ProviderSuite, not_there
@@ -82,9 +83,10 @@ class TestEc2(ProviderSuite):
         return HostDisk(key)
 
     @pytest.fixture
-    def reopen(self, open_ec2: Callable[..., Ec2Provider]) -> Callable[[], Ec2Provider]:
+    def reopen(self, provider: Ec2Provider, tmp_path: Path) -> Callable[[], Ec2Provider]:
         """Another process's provider: a session of its own."""
-        return lambda: open_ec2(key_name="suite")
+        settings = provider._section
+        return lambda: Ec2Provider(Site(home=tmp_path, owner="me@test", settings=settings))
 
     @pytest.fixture
     def scarce(self, aws: Bed, offer: Offer) -> Callable[[int], None]:

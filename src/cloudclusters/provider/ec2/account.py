@@ -99,4 +99,4 @@ class Account:
 
 def _spelled(action: str) -> str:
     """`run_instances` as AWS writes it."""
-    return "".join(part.capitalize() for part in action.split("_"))
+    return "".join(part.capitalize() for part in action.split("_")).replace("Ssh", "SSH")

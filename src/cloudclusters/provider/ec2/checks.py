@@ -15,13 +15,13 @@ from cloudclusters.provider.ec2.launching import find_kind
 from cloudclusters.provider.ec2.quota import Need, read_quota
 from cloudclusters.provider.ec2.settings import Ec2Settings
 from cloudclusters.provider.ec2.shapes import Caller, Regions
+from cloudclusters.provider.ec2.tags import CLUSTER, specification
 from cloudclusters.provider.protocol import Check
 
 PROBE = "t3.micro"
 """The type that is asked about where no contract names one."""
 SKEW = 60.0
 """Seconds that the clocks may differ; AWS refuses from 300 on."""
-_NOBODY = "00000000000000000"
 _MARKETS = {Market.ON_DEMAND: "on demand", Market.SPOT: "spot"}
 
 
@@ -68,26 +68,20 @@ def _region(account: Account, region: str) -> Check:
 
 
 def _permissions(account: Account, region: str, image: str) -> Iterator[Check]:
-    """One dry run for each right that changes something; what AWS refuses for another reason is permitted."""
-    machines: dict[str, object] = {"InstanceIds": [f"i-{_NOBODY}"]}
-    group: dict[str, object] = {"GroupId": f"sg-{_NOBODY}"}
-    launch = {"ImageId": image or f"ami-{_NOBODY}", "InstanceType": PROBE, "MinCount": 1, "MaxCount": 1}
-    rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
-    probes: dict[str, dict[str, object]] = {
-        "run_instances": {**launch},
-        "create_security_group": {"GroupName": "cloudclusters-probe", "Description": "never made"},
-        "authorize_security_group_ingress": {**group, "IpPermissions": [rule]},
-        "revoke_security_group_ingress": {**group, "IpPermissions": [rule]},
-        "delete_security_group": group,
-        "create_placement_group": {"GroupName": "cloudclusters-probe", "Strategy": "cluster"},
-        "delete_placement_group": {"GroupName": "cloudclusters-probe"},
-        "create_tags": {"Resources": [f"i-{_NOBODY}"], "Tags": [{"Key": "cloudclusters:probe", "Value": ""}]},
-        "stop_instances": machines,
-        "start_instances": machines,
-        "terminate_instances": machines,
+    """One dry run for each right to make something; what AWS refuses for another reason is permitted.
+
+    What ends things is not asked: a policy that allows it for our tag alone would be told as none.
+    """
+    tags = {CLUSTER: "probe"}
+    launch = {"ImageId": image or "ami-00000000000000000", "InstanceType": PROBE, "MinCount": 1, "MaxCount": 1}
+    probes: dict[str, tuple[dict[str, object], list[str]]] = {
+        "run_instances": ({**launch}, ["instance", "volume"]),
+        "create_security_group": ({"GroupName": "cloudclusters-probe", "Description": "none"}, ["security-group"]),
+        "create_placement_group": ({"GroupName": "cloudclusters-probe", "Strategy": "cluster"}, ["placement-group"]),
     }
-    for action, said in probes.items():
-        yield _permission(account, region, action, said)
+    for action, (said, made) in probes.items():
+        tagged = {**said, "TagSpecifications": [specification(kind, tags) for kind in made]}
+        yield _permission(account, region, action, tagged)
 
 
 def _permission(account: Account, region: str, action: str, said: dict[str, object]) -> Check:

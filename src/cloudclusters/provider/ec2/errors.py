@@ -28,12 +28,13 @@ _CODES: Mapping[type[ProviderError], str] = {
     Throttled: """RequestLimitExceeded Throttling ThrottlingException ThrottledException RequestThrottled
         RequestThrottledException TooManyRequestsException SlowDown BandwidthLimitExceeded
         EC2ThrottledException PriorRequestNotComplete TransactionInProgressException ConcurrentTagAccess
-        DependencyViolation InvalidPlacementGroup.InUse ResourceInUse""",
+        DependencyViolation InvalidPlacementGroup.InUse ResourceInUse InvalidInstanceID.NotFound""",
     CredentialsRefused: """AuthFailure InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch
         ExpiredToken ExpiredTokenException RequestExpired RequestTimeTooSkewed IncompleteSignature
         InvalidSignatureException MissingAuthenticationToken MissingAuthenticationTokenException
         InvalidAccessKeyId InvalidToken NotSignedUp SubscriptionRequiredException OptInRequired Blocked
-        UnauthorizedOperation AccessDenied AccessDeniedException UnauthorizedException""",
+        AuthFailure.ServiceLinkedRoleCreationNotPermitted UnauthorizedOperation
+        AccessDenied AccessDeniedException UnauthorizedException""",
     ProviderUnavailable: """InternalError InternalFailure InternalServerError ServerInternal Unavailable
         ServiceUnavailable ServiceUnavailableException RequestTimeout RequestTimeoutException""",
     RequestRefused: """InvalidAMIID.Malformed InvalidAMIID.NotFound InvalidAMIID.Unavailable InvalidKeyPair.NotFound
@@ -61,6 +62,9 @@ HINTS: Mapping[str, str] = {
     "RequestTimeTooSkewed": _CLOCK,
     "SignatureDoesNotMatch": f"look at AWS_SECRET_ACCESS_KEY; or {_CLOCK}",
     "AuthFailure": f"{_LOG_IN}; or the region is not enabled for your account",
+    "AuthFailure.ServiceLinkedRoleCreationNotPermitted": "an administrator must make the role of the spot market "
+    "once: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com",
+    "InvalidInstanceID.NotFound": "AWS does not know this machine everywhere yet, or no longer",
     "OptInRequired": "sign up for EC2, or enable the region, in AWS' console",
     "Unsupported": "allow another zone or instance type, or see `cloudclusters explain`",
     "SpotMaxPriceTooLow": "raise [ec2] max_price or leave it out, or use market = 'on-demand'",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cloudclusters.base.cloud import Holding, Launch, Market
 from cloudclusters.base.json import digest
 from cloudclusters.base.size import GiB
-from cloudclusters.errors import ProviderError, QuotaExceeded, RequestRefused
+from cloudclusters.errors import ProviderError, QuotaExceeded, RequestRefused, Throttled
 from cloudclusters.provider.ec2.account import Account
 from cloudclusters.provider.ec2.errors import code_of
 from cloudclusters.provider.ec2.images import Image, find_image
@@ -39,7 +39,7 @@ def run_machines(
 ) -> list[Machine]:
     """The machines of a launch: those that its token made before, also if they are gone, or new ones."""
     earlier = _earlier(account, region, holding, launch)
-    if earlier:
+    if len(earlier) >= len(launch.slots):
         return earlier
     check_launch(launch)
     kind = find_kind(account, region, launch.offer.instance_type)
@@ -75,6 +75,9 @@ def run_machines(
         found = _earlier(account, region, holding, launch)
         if not found:
             raise
+        if len(found) < len(launch.slots):
+            text = f"ec2 in {region} shows {len(found)} of the {len(launch.slots)} machines of launch {launch.token}"
+            raise Throttled(f"{text}, which it made before") from exc
         return found
 
 

@@ -51,10 +51,10 @@ class Ec2Provider:
 
     traits = TRAITS
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, account: Account | None = None) -> None:
         self._section = dict(site.settings)
         self.settings = read(self._section)
-        self._account = Account(self.settings.profile)
+        self._account = account or Account(self.settings.profile)
 
     # The six verbs
 
