@@ -24,7 +24,7 @@ _SHORT = 22
 """Characters of a fingerprint that are kept: 128 bits, too many for anybody to find another key with."""
 
 
-class _Carried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Carried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     contract: str
     cluster_type: str
     engine: str
@@ -32,6 +32,10 @@ class _Carried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     image: str
     processes: int
     settings: dict[str, Setting] = {}
+    disks: dict[str, int] = {}
+    """Root disks that roles asked for."""
+    rdma: tuple[str, ...] = ()
+    """Roles that asked for it."""
 
 
 def plan_words(plan: Plan, offer: Offer) -> dict[str, str]:
@@ -48,6 +52,8 @@ def plan_words(plan: Plan, offer: Offer) -> dict[str, str]:
         image=plan.image,
         processes=plan.node_process_count,
         settings=kept,
+        disks={role.role: role.disk_bytes for role in plan.roles if role.disk_bytes is not None},
+        rdma=tuple(role.role for role in plan.roles if role.rdma),
     )
     text = base64.urlsafe_b64encode(zlib.compress(msgspec.json.encode(carried), 9)).decode()
     price = {} if offer.hourly_usd is None else {PRICE: repr(offer.hourly_usd)}
@@ -67,7 +73,13 @@ def plan_of(provider: str, instances: Mapping[str, list[Instance]]) -> Plan:
             hint="use the release of cloudclusters that made it, or delete it with `cloudclusters sweep --all`",
         ) from exc
     roles = tuple(
-        RolePlan(role=role, count=len(machines), offer=_offer(provider, machines[0]))
+        RolePlan(
+            role=role,
+            count=len(machines),
+            offer=_offer(provider, machines[0]),
+            disk_bytes=carried.disks.get(role),
+            rdma=role in carried.rdma,
+        )
         for role, machines in instances.items()
     )
     return Plan(
