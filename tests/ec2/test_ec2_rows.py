@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import boto3
 import msgspec
 import pytest
+from bed_client import until
 from botocore.config import Config
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
@@ -264,6 +270,46 @@ def test_a_new_type_gets_into_the_catalog(ask: Ask, known: Content) -> None:
         "Turing",
         None,
     )
+
+
+def _program(*words: str, stop_after: Callable[[], bool] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line; send it Ctrl-C when it has come so far."""
+    command = [sys.executable, "-m", "cloudclusters", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        if stop_after is not None:
+            until(stop_after)
+            child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    return subprocess.CompletedProcess(command, child.returncode, out, err)
+
+
+@pytest.mark.bed
+def test_the_command_brings_live_prices_into_resolutions(aws: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the price list of today to the offer that a contract gets, with nothing in between but our commands."""
+    monkeypatch.setenv("CLOUDCLUSTERS_EC2_REGION", HERE)
+    aws.front.pricing.set("t3.xlarge", HERE, 0.1234)
+    done = _program("catalog", "refresh", "--provider", "ec2", "--region", HERE, "--json")
+    resolved = _program("resolve", "node_provider=ec2", "node_machinetype=t3.xlarge", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["regions"] == [HERE]
+    assert f"ec2/{HERE} prices" in done.stderr
+    assert [choice["hourly_usd"] for choice in json.loads(resolved.stdout)["choices"]] == [0.1234]
+
+
+@pytest.mark.bed
+@pytest.mark.parametrize("action", ["DescribeInstanceTypes", "GetProducts"])
+def test_ctrl_c_changes_nothing(aws: Bed, home: Path, action: str) -> None:
+    """Whatever it waits for: the command ends as interrupted, and there is no refreshed catalog."""
+    aws.faults.latency[action] = 0.5
+    done = _program("catalog", "refresh", "--provider", "ec2", "--region", HERE, stop_after=lambda: _asked(aws, action))
+
+    assert done.returncode == 130, done.stderr
+    assert not stored.place(home).exists()
+
+
+def _asked(bed: Bed, action: str) -> bool:
+    return bed.calls.count(action) > 0
 
 
 def test_the_tables_of_names_are_there(known: Content) -> None:
