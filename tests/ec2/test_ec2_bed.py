@@ -426,6 +426,13 @@ def test_what_is_held_in_two_regions_is_found(provider: Ec2Provider, new: Callab
         assert found[holding.cluster] == msgspec.structs.replace(holding, resources={})
 
 
+def test_all_enabled_regions_are_looked_through(open_ec2, new: Callable[..., Holding]) -> None:
+    """Where no settings narrow it."""
+    there = open_ec2().prepare(new("ap-south-1"))
+    assert there.cluster not in [holding.cluster for holding in open_ec2().find()]
+    assert there.cluster in [holding.cluster for holding in open_ec2(sweep_regions="").find()]
+
+
 def test_words_are_kept_by_one_call(aws: Bed, provider: Ec2Provider, holding: Holding) -> None:
     """For all machines; those of the same names are replaced."""
     provider.launch(holding, request(count=3, words={"a": "1", "b": "2"}))

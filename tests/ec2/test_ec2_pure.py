@@ -6,6 +6,9 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
@@ -154,6 +157,36 @@ def test_a_bad_answer_is_refused(answer: str) -> None:
     """An answer never opens the firewall to more than one address."""
     with pytest.raises(RequestRefused) as caught:
         caller_block(f"!echo '{answer}'")
+    assert "caller_address" in caught.value.hint
+
+
+@pytest.fixture
+def website() -> Iterator[str]:
+    """Answers with the caller's address at /, and 404 elsewhere."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/" else 404)
+            self.end_headers()
+            self.wfile.write(b"203.0.113.8\n")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Site)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_the_caller_by_a_website(website: str) -> None:
+    """Its answer is the address; an error of it is told."""
+    assert caller_block(read({"caller_address": f"{website}/"}).caller_address) == "203.0.113.8/32"
+    with pytest.raises(ProviderError, match="404") as caught:
+        caller_block(f"{website}/nothing")
     assert "caller_address" in caught.value.hint
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import subprocess
+import urllib.error
 import urllib.request
 
 from cloudclusters.errors import ProviderError, RequestRefused
@@ -60,5 +61,8 @@ def _fetched(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=_PATIENCE) as answer:
             return bytes(answer.read(200)).decode(errors="replace")
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        raise ProviderError(f"{url} does not tell our address: {exc}", hint=_HINT) from exc
     except (OSError, ValueError) as exc:
         raise ProviderError(f"{url} does not tell our address: {exc}", hint=_HINT) from exc

@@ -43,11 +43,6 @@ def run_machines(
         return earlier
     check_launch(launch)
     kind = find_kind(account, region, launch.offer.instance_type)
-    if launch.rdma and not kind.network_info.efa_supported:
-        raise RequestRefused(
-            f"{kind.instance_type} has no EFA, EC2's network for RDMA", hint="choose a type whose network is EFA"
-        )
-    image = find_image(account, region, settings, kind, launch.image)
     need = Need(
         instance_type=kind.instance_type,
         market=launch.offer.market,
@@ -55,6 +50,26 @@ def run_machines(
     )
     quota = read_quota(account, region, need)
     check_quota(quota, need, region)
+    asked = _worked_out(account, region, settings, holding, launch, kind)
+    try:
+        return list(account.ask(region, "run_instances", Machines, **asked).instances)
+    except QuotaExceeded as exc:
+        raise enriched(exc, quota, need, region) from exc.__cause__
+    except ProviderError as exc:
+        if code_of(exc) != "IdempotentParameterMismatch":
+            raise
+        return _of_then(account, region, holding, launch, exc)
+
+
+def _worked_out(
+    account: Account, region: str, settings: Ec2Settings, holding: Holding, launch: Launch, kind: Kind
+) -> dict[str, object]:
+    """What RunInstances is told, with everything made that it names."""
+    if launch.rdma and not kind.network_info.efa_supported:
+        raise RequestRefused(
+            f"{kind.instance_type} has no EFA, EC2's network for RDMA", hint="choose a type whose network is EFA"
+        )
+    image = find_image(account, region, settings, kind, launch.image)
     groups = groups_for_launch(account, region, settings, holding)
     if launch.rdma and not settings.security_groups:
         allow_rdma(account, region, groups)
@@ -62,23 +77,18 @@ def run_machines(
     count = len(launch.slots)
     placement = placement_for_launch(account, region, settings, holding, able=able, count=count)
     asked = Request(settings=settings, holding=holding, launch=launch, image=image, groups=groups, placement=placement)
-    try:
-        return list(
-            account.ask(region, "run_instances", Machines, **request(asked, zone_of(account, region, asked))).instances
-        )
-    except QuotaExceeded as exc:
-        raise enriched(exc, quota, need, region) from exc.__cause__
-    except ProviderError as exc:
-        if code_of(exc) != "IdempotentParameterMismatch":
-            raise
-        # It was launched before, from an image or with settings of then; only its tags are the truth.
-        found = _earlier(account, region, holding, launch)
-        if not found:
-            raise
-        if len(found) < len(launch.slots):
-            text = f"ec2 in {region} shows {len(found)} of the {len(launch.slots)} machines of launch {launch.token}"
-            raise Throttled(f"{text}, which it made before") from exc
-        return found
+    return request(asked, zone_of(account, region, asked))
+
+
+def _of_then(account: Account, region: str, holding: Holding, launch: Launch, error: ProviderError) -> list[Machine]:
+    """The machines of a token that was used with another image, or settings, of then: only their tags are the truth."""
+    found = _earlier(account, region, holding, launch)
+    if not found:
+        raise error
+    if len(found) < len(launch.slots):
+        text = f"ec2 in {region} shows {len(found)} of the {len(launch.slots)} machines of launch {launch.token}"
+        raise Throttled(f"{text}, which it made before") from error
+    return found
 
 
 def check_launch(launch: Launch) -> None:
