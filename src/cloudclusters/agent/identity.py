@@ -70,13 +70,4 @@ def facts(node: Node) -> Message:
         "boot": node.boot,
         "started": node.started,
         "machine": os.uname().machine,
-        "libc": _libc(),
     }
-
-
-def _libc() -> str:
-    """The C library and its version; empty where it does not say."""
-    try:
-        return os.confstr("CS_GNU_LIBC_VERSION") or ""
-    except (AttributeError, OSError, ValueError):
-        return ""

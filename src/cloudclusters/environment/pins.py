@@ -55,7 +55,8 @@ def wanted(
     """
     found = {normal(dist.name): dist for dist in installed}
     kept = {n: d for n, d in found.items() if not _matches(n, exclude)}
-    needed = {normal(_name(line)) for n, d in kept.items() if n != OURS for line in d.requires}
+    lines = [line for name, dist in kept.items() if name != OURS for line in dist.requires]
+    needed = {name for line in lines if (name := normal(_name(line))) in (*TOOLS, OURS) and _applies(parsed(line), ())}
     kept = {n: d for n, d in kept.items() if n not in TOOLS or n in needed}
     if OURS not in needed and not imports_us:
         kept.pop(OURS, None)

@@ -23,8 +23,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     boot: str
     machine: str = ""
     """Its processor as the system calls it, such as `x86_64`."""
-    libc: str = ""
-    """Its C library and the version of that, such as `glibc 2.36`."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from cloudclusters.base.json import digest
-from cloudclusters.environment.protocol import Captured, Layer, Step
+from cloudclusters.environment.protocol import Captured, Index, Layer, Step
 
 _QUIET = {"UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
+_OFFLINE = _QUIET | {"UV_CACHE_DIR": "{root}/uv-cache"}
+"""On the same file system, so that what is unpacked there is linked, not copied."""
 
 
 class UvEnvironment:
@@ -55,21 +57,21 @@ def _packages(captured: Captured, by_driver: bool) -> Layer:
     ]
     if captured.pylock and not by_driver:
         files["pylock.toml"] = captured.pylock
-        steps.append(_install("packages of the lock file", (*install, "-r", "{folder}/pylock.toml"), captured))
+        steps.append(_step("packages of the lock file", (*install, "-r", "{folder}/pylock.toml"), _env(captured.index)))
     if lines or sent:
         whence = "from the driver's wheels" if by_driver else f"from {captured.index.url}"
         words = (*install, "-r", "{folder}/requirements.txt")
-        steps.append(_install(f"{count} packages {whence}", words, captured))
+        steps.append(_step(f"{count} packages {whence}", words, _OFFLINE if by_driver else _env(captured.index)))
     return Layer(digest=_digest(captured), steps=tuple(steps), files=files)
 
 
-def _install(what: str, argv: tuple[str, ...], captured: Captured) -> Step:
-    env = dict(_QUIET)
-    if captured.index.url:
-        env["UV_DEFAULT_INDEX"] = captured.index.url
-    if captured.index.extra:
-        env["UV_INDEX"] = " ".join(captured.index.extra)
+def _step(what: str, argv: tuple[str, ...], env: dict[str, str]) -> Step:
     return Step(title=f"installing {what}", argv=argv, env=env)
+
+
+def _env(index: Index) -> dict[str, str]:
+    named = {"UV_DEFAULT_INDEX": index.url, "UV_INDEX": " ".join(index.extra)}
+    return _QUIET | {name: value for name, value in named.items() if value}
 
 
 def _modules(captured: Captured) -> tuple[Layer, ...]:

@@ -81,8 +81,9 @@ def installed() -> dict[str, Installed]:
     """What this Python has, by normal name; the first on the path counts, as for imports."""
     found: dict[str, Installed] = {}
     for dist in metadata.distributions():
-        if dist.name and (name := pins.normal(dist.name)) not in found:
-            found[name] = _installed(dist)
+        read = _installed(dist)
+        if read is not None:
+            found.setdefault(pins.normal(read.name), read)
     return found
 
 
@@ -164,6 +165,8 @@ def _wheel(cache: Path, dist: Installed, uv: str) -> Parcel:
 def _with_uv(captured: Captured) -> Captured:
     beside = Path(sys.executable).parent / "uv"
     path = str(beside) if beside.is_file() else shutil.which("uv") or ""
+    if not path:
+        raise NotSupported("the program uv is not found here", hint="pip install uv")
     try:
         version = metadata.version("uv")
     except metadata.PackageNotFoundError:
@@ -172,8 +175,6 @@ def _with_uv(captured: Captured) -> Captured:
 
 
 def _version(uv: str) -> str:
-    if not uv:
-        raise NotSupported("uv is not installed here", hint="pip install uv")
     said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=True).stdout
     return said.split()[1]
 
@@ -224,14 +225,27 @@ def _text(path: str, key: str) -> str:
         raise InvalidSetting(f"{key} = {path!r} cannot be read: {why}", hint="write the path of a file here") from exc
 
 
-def _installed(dist: metadata.Distribution) -> Installed:
+def _installed(dist: metadata.Distribution) -> Installed | None:
+    """One distribution; None for the remains of one. Its headers are read by hand: the parser of mails is slow."""
+    text = dist.read_text("METADATA")
+    if text is None:  # not of pip or uv
+        if not dist.metadata["Name"]:
+            return None
+        return Installed(name=dist.name, version=dist.version, requires=tuple(dist.requires or ()))
+    headers: dict[str, list[str]] = {}
+    for line in text.partition("\n\n")[0].splitlines():
+        key, colon, value = line.partition(": ")
+        if colon:
+            headers.setdefault(key, []).append(value.strip())
+    if "Name" not in headers:
+        return None
     direct = json.loads(dist.read_text("direct_url.json") or "{}")
     editable = bool(direct.get("dir_info", {}).get("editable"))
     url = urllib.parse.urlsplit(str(direct.get("url", "")))
     return Installed(
-        name=dist.name,
-        version=dist.version,
+        name=headers["Name"][0],
+        version=headers["Version"][0],
         origin=Origin.EDITABLE if editable else Origin.DIRECT if direct else Origin.INDEX,
         folder=urllib.request.url2pathname(url.path) if editable else "",
-        requires=tuple(dist.requires or ()),
+        requires=tuple(headers.get("Requires-Dist", ())),
     )

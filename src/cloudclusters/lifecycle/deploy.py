@@ -159,13 +159,19 @@ async def undone_on_failure(ctx: Context, record: ClusterRecord, lease: Lease, *
         left = await _clean_up(ctx, record, lease, _sentence(exc))
         raise DeployFailed(
             f"cluster {describe_name(record)} was not deployed: {_sentence(exc)}\n{left}",
-            hint=getattr(exc, "hint", "") or "deploy again, or see `cloudclusters explain` for other machines",
+            hint=_hint(exc, record.handle),
         ) from exc
     except BaseException as exc:
         reason = "cancelled" if isinstance(exc, asyncio.CancelledError) else _sentence(exc)
         ctx.tell(record.handle, "undoing", f"{reason}; deleting what was made")
         exc.add_note(await _clean_up(ctx, record, lease, reason))
         raise
+
+
+def _hint(exc: BaseException, handle: str) -> str:
+    """What to do; a hint about the cluster itself is of no use once it was deleted."""
+    said = str(getattr(exc, "hint", ""))
+    return said if said and handle not in said else "deploy again, or see `cloudclusters explain` for other machines"
 
 
 def _sentence(exc: BaseException) -> str:

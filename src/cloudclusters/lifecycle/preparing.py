@@ -48,15 +48,21 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True, kw_only=True)
 class Preparation:
-    """What a verb brings up on the nodes of a cluster. On which way packages come is decided once, and when needed."""
+    """What a verb brings up on the nodes of a cluster. Which way packages come is decided once, and when needed."""
 
     captured: Captured
     local_python: str
     facts: Mapping[str, Facts]
     ready: Mapping[str, Ready]
-    by_driver: asyncio.Future[bool] | None = None
+    by_driver: bool | None = None
     crates: dict[str, Path] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def discard(self) -> None:
+        """Delete the crates that were packed for the nodes."""
+        for crate in self.crates.values():
+            crate.unlink(missing_ok=True)
+        self.crates.clear()
 
 
 def wished(plan: Plan, *, shared: bool) -> Wish:
@@ -90,15 +96,22 @@ def capture_now(ctx: Context, record: ClusterRecord) -> Captured:
 def captured_for(ctx: Context, record: ClusterRecord, *, anew: bool) -> Captured:
     """What was captured for the cluster last; captured again when asked, or when there is none. Blocks.
 
-    A program that is not the user's, as our command line, has no modules of his to send: it takes what was kept.
+    A program that is not the user's, as our command line, has neither his packages nor his modules, and another
+    folder may lack his files: then what was kept is taken.
     """
     with contextlib.suppress(FileNotFoundError, msgspec.ValidationError, msgspec.DecodeError):
         kept = msgspec.json.decode(keys.read(ctx.home, record.handle, KEPT), type=Captured)
         sent = (*kept.projects, *kept.wheels, *(p for p in (kept.modules, kept.uv_wheel) if p is not None))
         complete = all((ctx.home / capturing.FOLDER / parcel.path).is_file() for parcel in sent)
-        if complete and not (anew and (kept.modules is None or modules.folder_of_script() is not None)):
+        if complete and not (anew and _can_capture(kept.wish)):
             return kept
     return capture_now(ctx, record)
+
+
+def _can_capture(wish: Wish) -> bool:
+    if wish.environment == "sync" and modules.folder_of_script() is None:
+        return False
+    return all(Path(path).expanduser().is_file() for path in (wish.script, wish.requirements, wish.conda_file) if path)
 
 
 async def plan_nodes(ctx: Context, record: ClusterRecord, facts: Mapping[str, Facts], *, anew: bool) -> Preparation:
@@ -177,9 +190,8 @@ class _Work:
                     preparation.captured = await self.ctx.door(
                         capturing.with_wheels, self.ctx.home, preparation.captured
                     )
-                preparation.by_driver = asyncio.get_running_loop().create_future()
-                preparation.by_driver.set_result(decided)
-        return preparation.by_driver.result()
+                preparation.by_driver = decided
+        return preparation.by_driver
 
     async def _decide(self) -> bool:
         captured, facts = self.preparation.captured, self.preparation.facts[self.node]
@@ -209,7 +221,7 @@ class _Work:
         async with self.preparation.lock:
             crate = self.preparation.crates.get(name)
             if crate is None:
-                crate = await self.ctx.door(_pack, home, name, missing)
+                crate = await self.ctx.door(_pack, home, missing)
                 self.preparation.crates[name] = crate
         await self.link.put(crate, f"{wanted.root}/{name}")
         return name
@@ -231,9 +243,16 @@ class _Work:
                 code = event.get("code", code)
         lines += [rest] if rest else []
         if code != 0:
-            raise _failed(self.node, code, lines)
+            raise _failed(self.node, code, lines, self._remedy())
         said = next((line for line in reversed(lines) if line.startswith("{")), "{}")
         return msgspec.json.decode(said, type=Looked)
+
+    def _remedy(self) -> str:
+        preparation = self.preparation
+        again = "nothing of the step was kept: mend it, and deploy or restart again"
+        if preparation.captured.wish.environment in ("uv", "sync") and not preparation.by_driver:
+            return f"{again}; wheels=driver sends what is installed here, for what an index does not have"
+        return again
 
     def _hear(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -272,27 +291,19 @@ def _minor(captured: Captured) -> str:
     return ".".join(captured.ours["python"].split(".")[:2])
 
 
-def _failed(node: str, code: object, lines: Sequence[str]) -> NodeError:
+def _failed(node: str, code: object, lines: Sequence[str], hint: str) -> NodeError:
     """The title of the step that failed, its code, and the last that it said."""
     steps = [number for number, line in enumerate(lines) if line.startswith("== ")]
     title = lines[steps[-1]][3:] if steps else "looking at the environment"
     output = "\n".join(lines[steps[-1] + 1 :] if steps else lines).strip()[-SHOWN:]
-    return NodeError(
-        f"{node}: {title} ended with code {code}:\n{output}",
-        hint="nothing of the step was kept: mend it, and deploy or restart again"
-        + ("; wheels=driver sends the packages that are installed here" if title.endswith("/simple") else ""),
-    )
+    return NodeError(f"{node}: {title} ended with code {code}:\n{output}", hint=hint)
 
 
-def _pack(home: Path, name: str, parcels: Sequence[Parcel]) -> Path:
-    """A crate of parcels, kept for the next node that lacks the same ones."""
-    target = home / "crates" / name
-    if target.is_file():
-        return target
-    target.parent.mkdir(exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=target.parent)
+def _pack(home: Path, parcels: Sequence[Parcel]) -> Path:
+    """A crate of parcels, as one file travels whole or not at all."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, crate = tempfile.mkstemp(dir=home, prefix=".crate-")
     with os.fdopen(handle, "wb") as file, tarfile.open(fileobj=file, mode="w") as archive:
         for parcel in parcels:
             archive.add(home / parcel.path, parcel.path, recursive=False)
-    Path(part).replace(target)
-    return target
+    return Path(crate)

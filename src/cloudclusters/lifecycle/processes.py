@@ -87,7 +87,10 @@ async def start_nodes(
         if told is not None:
             told(node.name)
 
-    await gather(one(node) for node in wanted)
+    try:
+        await gather(one(node) for node in wanted)
+    finally:
+        preparation.discard()
 
 
 async def start_all(

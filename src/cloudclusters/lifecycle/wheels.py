@@ -52,7 +52,7 @@ def built(cache: Path, uv: str, folder: Path) -> Parcel:
         found = _known(cache, key)
         if found is not None:
             return found
-        argv = [uv, "build", "--wheel", "--quiet", "--out-dir", str(room), str(folder)]
+        argv = [uv, "build", "--wheel", "--out-dir", str(room), str(folder)]
         done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
         wheels = list(room.glob("*.whl"))
         if done.returncode != 0 or len(wheels) != 1:
