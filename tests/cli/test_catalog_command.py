@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 import pytest
 
+from cloudclusters.api.knowledge import refresh_catalog
 from cloudclusters.api.session import Session, session
 from cloudclusters.catalog import Content, MachineType, Price, Region, stored
 from cloudclusters.catalog.refreshing import Step, Survey, Tell
@@ -202,3 +203,13 @@ def test_two_providers_refreshes_go_together(cirrus: Cirrus, anew: Call, monkeyp
     data = anew("catalog", "show", "--json").data
 
     assert data["source"].startswith("cirrus asked on 2026-11-21 in 1 region; ec2 asked on 2026-11-21 in 1 region; the")
+
+
+def test_the_program_that_refreshed_uses_the_new_catalog(cirrus: Cirrus) -> None:
+    """Without being started again."""
+    of = session()
+    before = of.catalog.digest
+    refresh_catalog(of, "ec2", (), lambda _: None)
+
+    assert of.catalog.digest != before
+    assert of.catalog.machine_type("ec2", "x99.large") is not None

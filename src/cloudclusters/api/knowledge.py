@@ -138,6 +138,8 @@ def refresh_catalog(of: Session, provider: str, regions: Collection[str], tell: 
     found = refreshing.changes(old, new, survey)
     places = counted(len(found.regions), "region")
     stored.write(of.home, new, origin=f"{provider} asked on {found.date} in {places}; {_below(of.catalog, provider)}")
+    with of.making:
+        vars(of).pop("catalog", None)  # the next question opens the new one; who holds the old one may go on with it
     return found
 
 
