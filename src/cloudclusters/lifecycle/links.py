@@ -27,6 +27,8 @@ SETTLING = 20.0
 """Seconds in which a machine that boots may refuse us and take us after all: sshd can be up before its keys are."""
 UNHEARD = 8.0
 """Seconds without any answer after which we ask whether the firewall still knows our address."""
+ONCE_MORE = 0.001
+"""Patience for one attempt after the firewall was told our address."""
 CONSOLE_LINES = 15
 
 
@@ -113,21 +115,21 @@ class _Trial:
             if not (self.patience or self.record.adopted) or now - self.refused > min(SETTLING, self.patience / 3):
                 raise self.last
         elif isinstance(self.last, NoAnswer) and (not self.patience or now - self.began > UNHEARD):
-            changed = await _admitted(self.ctx, self.record)
-            self.patience = self.patience or (ATTEMPT if changed else 0.0)
+            asked = await admitted(self.ctx, self.record)
+            self.patience = self.patience or (ONCE_MORE if asked else 0.0)
         return None
 
     async def failure(self) -> NodeUnreachable:
         """What to raise at the end: what was tried last, and what the machine printed while it booted."""
         said = f": {self.last.message}" if self.last is not None else ""
         text = f"{self.node.name} of {self.record.handle} does not answer{said}"
-        if self.patience > ATTEMPT:
+        if self.patience > ONCE_MORE:
             text += await _console(self.ctx, self.record, self.node)
         return NodeUnreachable(text, hint=f"`cloudclusters status {self.record.handle} --refresh` shows what runs")
 
 
-async def _admitted(ctx: Context, record: ClusterRecord) -> bool:
-    """Have the firewall let our present address in, at most once in a while; whether it did not know it."""
+async def admitted(ctx: Context, record: ClusterRecord) -> bool:
+    """Have the firewall let our present address in, at most once in a while; whether it was told."""
     now = ctx.clock.monotonic()
     when, asking = ctx.admitted.get(record.handle, (None, None))
     if when is None or asking is None or now - when > 2 * UNHEARD:
@@ -141,10 +143,11 @@ async def _admit(ctx: Context, record: ClusterRecord) -> bool:
     if not isinstance(provider, CanAdmit):
         return False
     try:
-        return await ctx.door(provider.admit, record.holding, open_ports(record)) != record.holding
+        await ctx.door(provider.admit, record.holding, open_ports(record))
     except ProviderError as exc:
         ctx.tell(record.handle, "waiting", exc.message)
         return False
+    return True
 
 
 async def _console(ctx: Context, record: ClusterRecord, node: NodeRecord) -> str:

@@ -13,7 +13,7 @@ from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.words import is_host_key
 from cloudclusters.remote import connect
 from cloudclusters.remote.node import Node
-from cloudclusters.remote.ssh import Access, Hosts, fingerprint, parse_flags
+from cloudclusters.remote.ssh import Access, Hosts, NoAnswer, fingerprint, parse_flags
 from cloudclusters.remote.ssh.trouble import refused_host_key
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
@@ -75,7 +75,9 @@ class Reaching:
                 await self._enter(hosts, record, node, endpoint)
                 return await hosts.connect(seat, endpoint, _bundle(), timeout=timeout)
         except TimeoutError as exc:
-            raise NodeUnreachable(f"{hosts.alias(node.name)} did not let us in within {timeout:g} s") from exc
+            # No packet came back, as with a firewall that does not know our address; or it came, and not to an end.
+            kind = NodeUnreachable if (await hosts.host(node.name, endpoint)).is_connected else NoAnswer
+            raise kind(f"{hosts.alias(node.name)} did not let us in within {timeout:g} s") from exc
 
     async def _enter(self, hosts: Hosts, record: ClusterRecord, node: NodeRecord, endpoint: SshEndpoint) -> None:
         """Have the machine replace its one-time host key, if that is still trusted."""

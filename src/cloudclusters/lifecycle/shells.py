@@ -16,9 +16,9 @@ from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import write_config
 from cloudclusters.lifecycle.execute import chosen, rank_variables
-from cloudclusters.lifecycle.links import ask, open_one
+from cloudclusters.lifecycle.links import admitted, ask, open_one
+from cloudclusters.lifecycle.machines import look
 from cloudclusters.lifecycle.reaching import access, working_directory
-from cloudclusters.lifecycle.reconnect import refresh
 from cloudclusters.lifecycle.state import check_allowed
 from cloudclusters.remote.ssh import Opener
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
@@ -58,7 +58,7 @@ async def shell(
                     f"or use `cloudclusters exec {cluster}/{where.name} -- COMMAND`",
                 )
             if not await _answers(ctx, record, endpoint):
-                record = await _looked_at(ctx, record.handle, where.name)
+                record = await _looked_at(ctx, record, where.name)
             config = await ctx.door(write_config, ctx, record)
             assert config is not None
             terminals = ("-t",) if terminal and command else ()
@@ -124,9 +124,12 @@ async def _answers(ctx: Context, record: ClusterRecord, endpoint: SshEndpoint) -
     return False
 
 
-async def _looked_at(ctx: Context, cluster: str, node: str) -> ClusterRecord:
-    """The record after a look at the cloud, with a node that answers; raises `NodeUnreachable`, `IllegalState`."""
-    record = await refresh(ctx, cluster)
-    check_allowed(record, "ssh")
-    await open_one(ctx, record, _node(record, node), patience=0)
+async def _looked_at(ctx: Context, record: ClusterRecord, node: str) -> ClusterRecord:
+    """The record with the addresses of now, and a node that answers; raises `NodeUnreachable`, `ProviderError`."""
+    record = await look(ctx, record)
+    await admitted(ctx, record)
+    found = _node(record, node).instance
+    endpoint = found.endpoint if found is not None else None
+    if not (isinstance(endpoint, SshEndpoint) and await _answers(ctx, record, endpoint)):
+        await open_one(ctx, record, _node(record, node), patience=0)  # says what is wrong
     return record
