@@ -38,8 +38,8 @@ def test_plain_ssh_and_files(ec2: Bed, tmp_path: Path) -> None:
             timeout=20,
         )
     assert done.stdout.endswith("content\n")
-    assert (tmp_path / "back" / "node0" / "deep" / "file").read_text() == "content\n"
-    assert (tmp_path / "back" / "node1" / "deep" / "file").read_text() == "content\n"
+    assert (tmp_path / "back" / "node0" / "work" / "deep" / "file").read_text() == "content\n"
+    assert (tmp_path / "back" / "node1" / "work" / "deep" / "file").read_text() == "content\n"
 
 
 def test_scheduler_without_tunnel(ec2: Bed) -> None:

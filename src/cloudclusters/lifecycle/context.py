@@ -86,7 +86,7 @@ class Context:
     seen: set[str] = field(default_factory=set)
     """The providers that were opened."""
     admitted: dict[str, tuple[float, asyncio.Task[bool]]] = field(default_factory=dict)
-    """When the firewall of a cluster was last asked to let our address in, and whether it did not know it."""
+    """When the firewall of a cluster was last told our address, and whether it could be."""
 
     async def opened(self, name: str) -> Provider:
         """The provider of this name; its SDK is imported in the door's thread, as that takes a while."""

@@ -10,7 +10,7 @@ import msgspec
 from cloudclusters.base.cloud import Instance, Launch, Offer, Place, Slot
 from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.contract.document import RolePlan
-from cloudclusters.errors import NoCapacity, Throttled
+from cloudclusters.errors import NoCapacity, QuotaExceeded, RequestRefused, Throttled
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import user_data
 from cloudclusters.lifecycle.machines import instances, merged
@@ -24,6 +24,10 @@ T = TypeVar("T")
 
 PATIENCE = 300.0
 """Seconds to ride out throttling."""
+REFUSALS = (NoCapacity, QuotaExceeded, RequestRefused)
+"""Answers to a launch that say for sure that nothing was made."""
+LAUNCH = "launch"
+"""The journal's word for a launch."""
 _CALMER = Pace(first=1.0, most=15.0, growth=2.0)
 
 
@@ -81,11 +85,12 @@ async def launch_slots(
 ) -> Sequence[Instance]:
     """One launch call for these seats, journalled before it is made; a partial launch is undone.
 
+    The journal's step stays open unless the provider refused: there may be machines that the record does not know.
     Raises `NoCapacity` when not every seat got a machine.
     """
     provider = await ctx.opened(record.holding.provider)
     role = next(each for each in record.plan.roles if each.role == slots[0].role)
-    entry = await ctx.door(ctx.store.intend, lease, "launch", {"token": token, "offer": offer.instance_type})
+    entry = await ctx.door(ctx.store.intend, lease, LAUNCH, {"token": token, "offer": offer.instance_type})
     for slot in slots:
         ctx.tell(record.handle, "launching", node=slot.name)
     launch = Launch(
@@ -100,15 +105,12 @@ async def launch_slots(
     )
     try:
         got = await patiently(ctx, lease, lambda: provider.launch(record.holding, launch))
-    except NoCapacity as exc:
+    except REFUSALS as exc:
         await ctx.door(ctx.store.done, entry, lease, exc.message)
         raise
     if len(got) < len(slots):
         await patiently(ctx, lease, lambda: provider.terminate(record.holding, [i.id for i in got]))
-        message = f"{offer.provider} had {len(got)} of {len(slots)} {offer.instance_type} in {offer.place}"
-        await ctx.door(ctx.store.done, entry, lease, message)
-        raise NoCapacity(message)
-    await ctx.door(ctx.store.done, entry, lease, ", ".join(i.id for i in got))
+        raise NoCapacity(f"{offer.provider} had {len(got)} of {len(slots)} {offer.instance_type} in {offer.place}")
     return got
 
 

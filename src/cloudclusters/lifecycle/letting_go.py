@@ -13,7 +13,7 @@ from cloudclusters.engine.protocol import Layout
 from cloudclusters.errors import ProviderUnavailable, Throttled
 from cloudclusters.lifecycle import keys, links, logs
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.launching import patiently
+from cloudclusters.lifecycle.launching import LAUNCH, patiently
 from cloudclusters.lifecycle.machines import PATIENCE, merged
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
@@ -36,8 +36,9 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
         record = await ctx.write(changed(record, ClusterState.TERMINATING, clock=ctx.clock, reason=reason), lease)
     await logs.keep(ctx, record)
     await links.close_all(ctx, record.handle)
+    launching = any(step.step == LAUNCH for step in await ctx.door(ctx.store.open_steps, record.handle))
     await ctx.door(ctx.store.intend, lease, "let go", {"cluster": record.handle})
-    seen = await delete_machines(ctx, record.holding, lease, known=_known(record.nodes))
+    seen = await delete_machines(ctx, record.holding, lease, known=_known(record.nodes, launching=launching))
     await release_holding(ctx, record.holding, lease)
     await ctx.door(keys.remove, ctx.home, record.handle)
     record = merged(record, seen, now=ctx.clock.now())
@@ -49,10 +50,10 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
     return record
 
 
-def _known(nodes: Collection[NodeRecord]) -> Collection[str] | None:
-    """All machines of these nodes; None when a launch may have made some that we never heard of."""
+def _known(nodes: Collection[NodeRecord], *, launching: bool) -> Collection[str] | None:
+    """All machines of these nodes; None when a launch under way may have made some that we never heard of."""
     ids = [node.instance.id for node in nodes if node.instance is not None]
-    return ids if len(ids) == len(nodes) else None
+    return ids if len(ids) == len(nodes) or not launching else None
 
 
 async def close_steps(ctx: Context, cluster: str, lease: Lease, outcome: str) -> None:
@@ -138,7 +139,9 @@ async def drop_nodes(ctx: Context, record: ClusterRecord, lease: Lease, names: C
     for name in names:
         await links.close_one(ctx, record.handle, name)
     await ctx.reach.leave(record.handle, names)
-    await delete_machines(ctx, record.holding, lease, only=lambda i: (i.slot, i.token) in seats, known=_known(going))
+    await delete_machines(
+        ctx, record.holding, lease, only=lambda i: (i.slot, i.token) in seats, known=_known(going, launching=True)
+    )
     nodes = tuple(node for node in record.nodes if node.name not in names)
     return await ctx.write(msgspec.structs.replace(record, nodes=nodes, layout=_without(record.layout, names)), lease)
 
