@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -160,3 +161,28 @@ def test_place_that_is_a_file_is_told(here: Path, tmp_path: Path) -> None:
         asyncio.run(put(Here(), here, str(tmp_path / "file" / "below")))
 
     assert caught.value.remedy.value == 1
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Not root, for whom every file can be read."""
+    if os.geteuid():
+        yield
+        return
+    asyncio.run(asyncio.to_thread(int))  # imports what it needs while we may read it
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("contents", [False, True])
+def test_file_that_may_not_be_read_is_told(nobody: None, contents: bool) -> None:
+    """By its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "secret").write_text("x")
+        Path(folder, "secret").chmod(0)
+
+        with pytest.raises(UnknownName, match=f"{folder}/secret cannot be read: Permission denied"):
+            asyncio.run(put(Here(), load(Path(folder), contents=contents), f"{folder}/there"))

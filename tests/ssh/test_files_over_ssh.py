@@ -253,15 +253,6 @@ def test_wrong_words_get_a_sentence(recorded: Record, project: Path, tmp_path: P
             other.cluster.put(project) if verb == "put" else other.cluster.get("x", tmp_path)
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root reads every file")
-def test_file_that_may_not_be_read_is_told(recorded: Record, project: Path) -> None:
-    """By its name."""
-    (project / "sub" / "data").chmod(0)
-
-    with pytest.raises(UnknownName, match="sub/data cannot be read"):
-        recorded().cluster.sync(project)
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists() or os.getuid() != 0, reason="needs root, to mount a small disk")
 def test_full_disk_is_told(recorded: Record, tmp_path: Path) -> None:
     """In the words of the system, with what to do."""
