@@ -83,7 +83,7 @@ def test_node_killed_during_deploy(ec2: Bed) -> None:
 
     killer = threading.Thread(target=kill)
     killer.start()
-    failure = refused("is gone", count=2, boot_timeout=60)
+    failure = refused("Client.UserInitiatedShutdown", count=2, boot_timeout=60)
     killer.join()
     assert "node" in str(failure)
 
