@@ -148,7 +148,7 @@ def _unfit(node: str, problem: str, environment: str) -> NodeError:
     if environment == "sync":
         hint = "deploy the cluster again, or restart it from the program that computes on it"
     elif environment in ("uv", "pip", "conda"):
-        hint = f"name the driver's versions in the {environment} environment, or write environment=sync"
+        hint = "leave python_version out and name no other version of distributed there, or write environment=sync"
     return NodeError(f"{node} does not fit: {problem}", hint=hint)
 
 
@@ -243,16 +243,21 @@ class _Work:
                 code = event.get("code", code)
         lines += [rest] if rest else []
         if code != 0:
-            raise _failed(self.node, code, lines, self._remedy())
+            raise self._failed(code, lines)
         said = next((line for line in reversed(lines) if line.startswith("{")), "{}")
         return msgspec.json.decode(said, type=Looked)
 
-    def _remedy(self) -> str:
-        preparation = self.preparation
-        again = "nothing of the step was kept: mend it, and deploy or restart again"
-        if preparation.captured.wish.environment in ("uv", "sync") and not preparation.by_driver:
-            return f"{again}; wheels=driver sends what is installed here, for what an index does not have"
-        return again
+    def _failed(self, code: object, lines: Sequence[str]) -> NodeError:
+        """The title of the step that failed, its code, the last that it said, and what may help."""
+        steps = [number for number, line in enumerate(lines) if line.startswith("== ")]
+        title = lines[steps[-1]][3:] if steps else "looking at the environment"
+        output = "\n".join(lines[steps[-1] + 1 :] if steps else lines).strip()[-SHOWN:]
+        hint = "nothing of the step was kept: mend it, and deploy or restart again"
+        if " packages from " in title and not self.preparation.by_driver:
+            hint += "; wheels=driver sends what is installed here, for what an index does not have"
+        elif title.startswith("installing Python"):
+            hint = "choose an image with that version of Python, or leave python_version out"
+        return NodeError(f"{self.node}: {title} ended with code {code}:\n{output}", hint=hint)
 
     def _hear(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -289,14 +294,6 @@ def _asked(preparation: Preparation, wanted: Ready) -> dict[str, object]:
 
 def _minor(captured: Captured) -> str:
     return ".".join(captured.ours["python"].split(".")[:2])
-
-
-def _failed(node: str, code: object, lines: Sequence[str], hint: str) -> NodeError:
-    """The title of the step that failed, its code, and the last that it said."""
-    steps = [number for number, line in enumerate(lines) if line.startswith("== ")]
-    title = lines[steps[-1]][3:] if steps else "looking at the environment"
-    output = "\n".join(lines[steps[-1] + 1 :] if steps else lines).strip()[-SHOWN:]
-    return NodeError(f"{node}: {title} ended with code {code}:\n{output}", hint=hint)
 
 
 def _pack(home: Path, parcels: Sequence[Parcel]) -> Path:

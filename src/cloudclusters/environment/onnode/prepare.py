@@ -228,18 +228,22 @@ def bring(root: str, name: str, ask: Ask) -> str:
         want = Uv(version=want["version"], path="", wheel=os.path.join(root, want["wheel"]), index=want["index"])
     if name == "uv":
         return need_uv(root, want)
-    found = ask["base"] or find_python(ask["minor"])
-    if not found:
-        say("== installing Python " + ask["minor"])
-        env = {**os.environ, "UV_PYTHON_INSTALL_DIR": os.path.join(root, "pythons")}
-        uv = need_uv(root, want)
-        code = subprocess.run([uv, "python", "install", "--no-bin", ask["minor"]], env=env, check=False).returncode
-        if code != 0:
-            say(f"this node has no Python {ask['minor']}, and could not get one")
-            sys.exit(code)
-        asked = [uv, "python", "find", "--managed-python", ask["minor"]]
-        found = subprocess.run(asked, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    return found
+    return ask["base"] or find_python(ask["minor"]) or install_python(root, need_uv(root, want), ask["minor"])
+
+
+def install_python(root: str, uv: str, minor: str) -> str:
+    """A Python of this version that uv knows of, or fetches."""
+    env = {**os.environ, "UV_PYTHON_INSTALL_DIR": os.path.join(root, "pythons")}
+    find = [uv, "python", "find", "--no-project", "--no-python-downloads", minor]
+    known = subprocess.run(find, env=env, capture_output=True, text=True, check=False)
+    if known.returncode == 0:
+        return known.stdout.strip()
+    say(f"== installing Python {minor}")
+    code = subprocess.run([uv, "python", "install", "--no-bin", minor], env=env, check=False).returncode
+    if code != 0:
+        say(f"this node has no Python {minor}, and could not get one")
+        sys.exit(code)
+    return subprocess.run(find, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def main() -> None:
