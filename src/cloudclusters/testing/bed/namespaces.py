@@ -89,7 +89,7 @@ class NamespaceHosts:
             (host.folder / "firewall").write_text(firewall(host.admissions))
             process = self._spawn(host)
             init = _only_child(process.pid)
-            link = self._network.attach(init)
+            link = self._network.attach(init, host.spec.address)
             if public is not None:
                 self._network.translate(public, host.spec.address)
             running = host.running = _Running(process, init, link, public)

@@ -84,11 +84,14 @@ class Network:
         with self._lock:
             return str(PUBLIC.network_address + next(self._numbers))
 
-    def attach(self, process_id: int) -> str:
-        """Give the process's network an `eth0` on the bridge; returns the link's name on this side."""
+    def attach(self, process_id: int, address: str) -> str:
+        """Give the process's network an `eth0` on the bridge for this address; returns the link's name on this side."""
         with self._lock:
             link = f"bed-{next(self._links)}"
-        run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", str(process_id))
+        # Told by the address: a host that gets the address of one that is gone is else not found for most of a minute.
+        hardware = ":".join(["02", "ce", *(f"{byte:02x}" for byte in ipaddress.ip_address(address).packed)])
+        peer = ("peer", "name", "eth0", "address", hardware, "netns", str(process_id))
+        run("ip", "link", "add", link, "type", "veth", *peer)
         run("ip", "link", "set", link, "master", BRIDGE, "up")
         return link
 
