@@ -1,0 +1,102 @@
+"""Environments in the lifecycle: captured once, kept for nodes that join, and told when they do not fit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from lifecycle_world import World, plan_of
+
+from cloudclusters.contract.document import Plan
+from cloudclusters.errors import DeployFailed, InvalidSetting, NodeError
+from cloudclusters.lifecycle import capturing, keys, modules
+from cloudclusters.lifecycle.deploy import deploy
+from cloudclusters.lifecycle.preparing import KEPT
+from cloudclusters.lifecycle.restart import restart
+from cloudclusters.lifecycle.scale import scale
+from cloudclusters.lifecycle.terminate import terminate
+from cloudclusters.testing.node import FakeNode
+
+
+def planned(environment: str, **settings: str) -> Plan:
+    """A plan for one fake machine."""
+    return msgspec.structs.replace(plan_of(1), environment=environment, settings=dict(settings))
+
+
+@pytest.fixture
+def captures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The environments that were captured."""
+    seen: list[str] = []
+    real = capturing.capture
+
+    def noted(home: Path, wish: object) -> object:
+        seen.append(str(getattr(wish, "environment", "")))
+        return real(home, wish)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(capturing, "capture", noted)
+    return seen
+
+
+def asked(world: World, handle: str, node: str) -> list[list[str]]:
+    """The layers of which a node was asked, per run of the program there."""
+    runs = [arguments for do, arguments in world.fleet.node(handle, node).requests if do == "run"]
+    return [[layer["digest"] for layer in json.loads(str(each["stdin"]))["layers"]] for each in runs]
+
+
+def test_nodes_that_join_later_are_like_the_others(world: World, captures: list[str]) -> None:
+    """Whatever the driver has by then; what was kept goes with the cluster."""
+    record = asyncio.run(deploy(world.ctx, planned("sync", sync_folder="off")))
+    asyncio.run(scale(world.ctx, record.handle, 2))
+    assert captures == ["sync"]
+    assert asked(world, record.handle, "node0") == asked(world, record.handle, "node1")
+    asyncio.run(terminate(world.ctx, record.handle))
+    assert not (keys.folder(world.ctx.home, record.handle) / KEPT).exists()
+
+
+@pytest.mark.parametrize("from_script", [True, False])
+def test_a_restart_by_the_command_line_keeps_the_environment(
+    world: World, captures: list[str], monkeypatch: pytest.MonkeyPatch, from_script: bool
+) -> None:
+    """Its packages are not the user's; a script of his brings its own anew."""
+    record = asyncio.run(deploy(world.ctx, planned("sync", sync_folder="off")))
+    monkeypatch.setattr(modules, "folder_of_script", lambda: world.ctx.home if from_script else None)
+    asyncio.run(restart(world.ctx, record.handle))
+    assert captures == (["sync", "sync"] if from_script else ["sync"])
+
+
+def test_a_changed_file_of_requirements_counts_at_the_next_restart(world: World, tmp_path: Path) -> None:
+    """And when the file is gone, what was kept."""
+    file = tmp_path / "requirements.txt"
+    file.write_text("attrs\n")
+    record = asyncio.run(deploy(world.ctx, planned("uv", requirements=str(file))))
+    file.write_text("attrs>=25\n")
+    asyncio.run(restart(world.ctx, record.handle))
+    file.unlink()
+    asyncio.run(restart(world.ctx, record.handle))
+    first, second, third = asked(world, record.handle, "node0")
+    assert first != second == third
+
+
+def test_a_wrong_setting_makes_no_machine(world: World) -> None:
+    """And no record."""
+    with pytest.raises(InvalidSetting, match="needs packages or conda_file"):
+        asyncio.run(deploy(world.ctx, planned("conda")))
+    assert world.cloud.machines() == []
+
+
+def test_other_versions_end_the_deploy_before_anything_starts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both versions are named, and no machine is left."""
+    monkeypatch.setattr(
+        FakeNode,
+        "_prepared",
+        lambda self, said: {"ready": [], "python": "3.8.1", "versions": {"distributed": "2024.1.0"}},
+    )
+    with pytest.raises(DeployFailed, match=r"node0 does not fit: it has Python 3.8.1, and the driver 3") as caught:
+        asyncio.run(deploy(world.ctx, planned("image")))
+    assert isinstance(caught.value.__cause__, NodeError)
+    assert "environment=sync" in caught.value.hint
+    assert "starting" not in world.phases("node0")
+    assert world.machines() == []
