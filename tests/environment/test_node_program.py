@@ -168,7 +168,7 @@ def wheel(content: bytes) -> bytes:
     """A wheel with the program uv."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("uv-9.9.data/scripts/uv", content)
+        archive.writestr(zipfile.ZipInfo("uv-9.9.data/scripts/uv"), content)
     return made.getvalue()
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from cloudclusters.environment.pins import Installed, closure, engine_pins, requirement_lines, wanted
+from cloudclusters.environment.pins import (
+    Installed,
+    Origin,
+    closure,
+    engine_pins,
+    origin_of,
+    requirement_lines,
+    wanted,
+)
 from cloudclusters.errors import InvalidSetting, NotSupported
 
 
@@ -93,3 +101,19 @@ def test_what_means_something_here_only_is_refused(line: str) -> None:
     """With file and line."""
     with pytest.raises(InvalidSetting, match=r"r.txt, line 2"):
         requirement_lines(f"numpy\n{line}\n", "r.txt")
+
+
+@pytest.mark.parametrize(
+    ("version", "direct", "origin"),
+    [
+        ("2.1", {}, Origin.INDEX),
+        ("2.1+cpu", {}, Origin.DIRECT),
+        ("1", {"url": "file:///x.whl", "archive_info": {}}, Origin.DIRECT),
+        ("1", {"url": "https://x/y.git", "vcs_info": {"vcs": "git"}}, Origin.DIRECT),
+        ("1", {"url": "file:///x", "dir_info": {}}, Origin.DIRECT),
+        ("1", {"url": "file:///x", "dir_info": {"editable": True}}, Origin.EDITABLE),
+    ],
+)
+def test_what_no_index_has_is_known(version: str, direct: dict[str, object], origin: Origin) -> None:
+    """It is sent, whatever the nodes reach."""
+    assert origin_of(version, direct) is origin

@@ -11,10 +11,12 @@ import pytest
 from lifecycle_world import World, plan_of
 
 from cloudclusters.contract.document import Plan
+from cloudclusters.environment.protocol import Captured, Parcel
+from cloudclusters.environment.wish import Wish
 from cloudclusters.errors import DeployFailed, InvalidSetting, NodeError
 from cloudclusters.lifecycle import capturing, keys, modules
 from cloudclusters.lifecycle.deploy import deploy
-from cloudclusters.lifecycle.preparing import KEPT
+from cloudclusters.lifecycle.preparing import KEPT, _check_platform
 from cloudclusters.lifecycle.restart import restart
 from cloudclusters.lifecycle.scale import scale
 from cloudclusters.lifecycle.terminate import terminate
@@ -100,3 +102,18 @@ def test_other_versions_end_the_deploy_before_anything_starts(world: World, monk
     assert "environment=sync" in caught.value.hint
     assert "starting" not in world.phases("node0")
     assert world.machines() == []
+
+
+@pytest.mark.parametrize(
+    ("wheels", "name", "said"),
+    [
+        ("driver", "x-1-py3-none-any.whl", "the driver's wheels are for linux x86_64, and node0 is linux aarch64"),
+        ("auto", "x-1-cp311-cp311-linux_x86_64.whl", r"x-1-cp311-cp311-linux_x86_64.whl cannot be had from an index"),
+    ],
+)
+def test_what_runs_only_here_is_not_sent_to_other_machines(wheels: str, name: str, said: str) -> None:
+    """Said by us, not by an installer."""
+    parcel = Parcel(path=f"parcels/abc/{name}", size=1)
+    found = Captured(wish=Wish(environment="sync", wheels=wheels), platform="linux x86_64", projects=(parcel,))
+    with pytest.raises(NodeError, match=said):
+        _check_platform("node0", "linux aarch64", found)

@@ -24,7 +24,7 @@ class Origin(enum.StrEnum):
     INDEX = "index"
     """An index: the same version can be had there again."""
     DIRECT = "direct"
-    """A file, a folder or a repository: what is installed is the only thing that we know."""
+    """A file, a folder, a repository, or a version of somebody's own: what is installed is all that we know."""
     EDITABLE = "editable"
     """A folder that is worked on; a wheel is built of it."""
 
@@ -69,6 +69,14 @@ def wanted(
             hint="take it out of sync_exclude" if left_out else f"pip install {' '.join(lacking)}",
         )
     return tuple(kept[name] for name in sorted(kept))
+
+
+def origin_of(version: str, direct: Mapping[str, object]) -> Origin:
+    """Where a distribution is from, by its `direct_url.json`; public indexes refuse versions such as `2.1+cpu`."""
+    folder = direct.get("dir_info")
+    if isinstance(folder, Mapping) and folder.get("editable"):
+        return Origin.EDITABLE
+    return Origin.DIRECT if direct or "+" in version else Origin.INDEX
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

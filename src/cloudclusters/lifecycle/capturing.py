@@ -240,12 +240,12 @@ def _installed(dist: metadata.Distribution) -> Installed | None:
     if "Name" not in headers:
         return None
     direct = json.loads(dist.read_text("direct_url.json") or "{}")
-    editable = bool(direct.get("dir_info", {}).get("editable"))
+    origin = pins.origin_of(headers["Version"][0], direct)
     url = urllib.parse.urlsplit(str(direct.get("url", "")))
     return Installed(
         name=headers["Name"][0],
         version=headers["Version"][0],
-        origin=Origin.EDITABLE if editable else Origin.DIRECT if direct else Origin.INDEX,
-        folder=urllib.request.url2pathname(url.path) if editable else "",
+        origin=origin,
+        folder=urllib.request.url2pathname(url.path) if origin is Origin.EDITABLE else "",
         requires=tuple(headers.get("Requires-Dist", ())),
     )

@@ -196,15 +196,13 @@ class _Work:
     async def _decide(self) -> bool:
         captured, facts = self.preparation.captured, self.preparation.facts[self.node]
         wish = captured.wish
-        if wish.environment not in ("uv", "sync") or wish.wheels == "index":
+        if wish.environment not in ("uv", "sync"):
             return False
         theirs = f"linux {facts.machine or captured.platform.partition(' ')[2]}"
         if theirs != captured.platform:
-            if wish.wheels == "driver":
-                raise NodeError(
-                    f"the driver's wheels are for {captured.platform}, and {self.node} is {theirs}",
-                    hint="write wheels=index to have nodes fetch packages themselves",
-                )
+            _check_platform(self.node, theirs, captured)
+            return False
+        if wish.wheels == "index":
             return False
         if wish.wheels == "driver" or not captured.index.url:
             return True
@@ -263,6 +261,21 @@ class _Work:
         for line in lines:
             if line.startswith("== "):
                 self.ctx.tell(self.record.handle, "installing", line[3:], node=self.node)
+
+
+def _check_platform(node: str, theirs: str, captured: Captured) -> None:
+    """Refuse to send what runs only on the driver's platform."""
+    if captured.wish.wheels == "driver":
+        raise NodeError(
+            f"the driver's wheels are for {captured.platform}, and {node} is {theirs}",
+            hint="write wheels=index to have nodes fetch packages themselves",
+        )
+    bound = sorted(parcel.name for parcel in captured.projects if not parcel.name.endswith("-none-any.whl"))
+    if bound:
+        raise NodeError(
+            f"{', '.join(bound)} cannot be had from an index, is for {captured.platform}, and {node} is {theirs}",
+            hint="install versions from an index here, or write their names into sync_exclude",
+        )
 
 
 def _asked(preparation: Preparation, wanted: Ready) -> dict[str, object]:

@@ -128,15 +128,6 @@ def _tag(wheel: str) -> str:
     return "-".join(".".join(column) for column in columns)
 
 
-def is_pure(dist: metadata.Distribution) -> bool:
-    """Whether its files run on every platform."""
-    return all(
-        line.strip().endswith("-none-any")
-        for line in (dist.read_text("WHEEL") or "").splitlines()
-        if line.startswith("Tag:")
-    )
-
-
 def _pack(dist: metadata.Distribution, target: Path) -> None:
     """Write the wheel. Console scripts are left out: installing makes them anew from `entry_points.txt`."""
     scripts = {entry.name for entry in dist.entry_points if entry.group in ("console_scripts", "gui_scripts")}

@@ -40,7 +40,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     idle: str = ""
 
 
-_CLOUD = "read for later: no cloud provider is in this release"
+_GCP = "read for later: the provider gcp is not in this release"
 _MPI = "read for later: no MPI cluster is deployed in this release"
 _JULIA = "read as CloudClusters' Julia setting; our workers are Python processes, so it is not executed"
 
@@ -133,22 +133,20 @@ _TABLE = (
         idle=_MPI,
     ),
     Key(name="mpiflags", meaning="Options for mpirun.", idle=_MPI),
-    Key(name="subnet_id", meaning="The subnet of the nodes.", sections=(DEFAULTS, "ec2"), idle=_CLOUD),
+    Key(name="subnet_id", meaning="The subnet of the nodes.", sections=(DEFAULTS, "ec2")),
     Key(
         name="placement_group",
-        meaning="The placement group of the nodes; automatic makes one and deletes it.",
+        meaning="The placement group of the nodes; automatic makes one where it helps and deletes it, none makes none.",
         sections=(DEFAULTS, "ec2"),
-        idle=_CLOUD,
     ),
     Key(
         name="security_group_id",
-        meaning="The security group of the nodes; automatic makes one and deletes it.",
+        meaning="The security groups of the nodes, separated by blanks; automatic makes one and deletes it.",
         sections=(DEFAULTS, "ec2"),
-        idle=_CLOUD,
     ),
-    Key(name="zone", meaning="The zone of the nodes.", sections=_VM, idle=_CLOUD),
-    Key(name="project", meaning="The project that pays.", sections=(DEFAULTS, "gcp"), idle=_CLOUD),
-    Key(name="network_interface", meaning="The network of the nodes.", sections=(DEFAULTS, "gcp"), idle=_CLOUD),
+    Key(name="zone", meaning="The zone of the nodes.", sections=_VM),
+    Key(name="project", meaning="The project that pays.", sections=(DEFAULTS, "gcp"), idle=_GCP),
+    Key(name="network_interface", meaning="The network of the nodes.", sections=(DEFAULTS, "gcp"), idle=_GCP),
 )
 
 KEYS: Mapping[str, Key] = {key.name: key for key in _TABLE}
