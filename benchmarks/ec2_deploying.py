@@ -39,6 +39,7 @@ class Outcome(TypedDict):
     seconds: dict[str, float]
     rates: dict[str, dict[str, float]]
     calls: dict[str, int]
+    """Of the cloud, by action, until the machines were asked to end."""
 
 
 def programs(count: int, bed: Bed) -> dict[str, Sequence[str]]:
@@ -79,8 +80,8 @@ def _rows(count: int, rounds: Sequence[Mapping[str, Outcome]]) -> list[Row]:
     looks = max(sum(each.get(action, 0) for action in LOOKS) for each in calls)
     table += [
         Row(what="of it until cc.deploy returns", measured=ours["deployed"], unit="s"),
-        Row(what="cloud calls beside looking, deploy and terminate", measured=once, unit="", most=CALLS),
-        Row(what="looks at the cloud", measured=looks, unit=""),
+        Row(what="cloud calls of the deploy, beside looking", measured=once, unit="", most=CALLS),
+        Row(what="looks at the cloud meanwhile", measured=looks, unit=""),
         Row(
             what=f"terminate {count}, machines gone until it returns", measured=ours["lag"], unit="s", most=TERMINATE_S
         ),
@@ -116,16 +117,15 @@ def measured(names: Sequence[str], counts: Mapping[int, int]) -> dict[int, list[
         Bed(pending_delay=PENDING, boot_delay=BOOT, shared=python_folders()) as bed,
     ):
 
-        def one_round(count: int, *more: str) -> dict[str, Outcome]:
-            commands = {name: each for name, each in programs(count, bed).items() if name in names}
-            return {
-                name: _outcome(bed, (*each, *(more if name == "ours" else ())), home) for name, each in commands.items()
-            }
+        def one_round(count: int) -> dict[str, Outcome]:
+            commands = programs(count, bed)
+            return {name: _outcome(bed, commands[name], home) for name in names}
 
         one_round(min(counts))
         found = {count: [one_round(count) for _ in range(rounds)] for count, rounds in counts.items()}
         if "ours" in names:
-            found[min(counts)][0]["ours"]["rates"] = one_round(min(counts), "rates")["ours"]["rates"]
+            rated = _outcome(bed, (*programs(min(counts), bed)["ours"], "rates"), home)
+            found[min(counts)][0]["ours"]["rates"] = rated["rates"]
     return found
 
 
@@ -155,8 +155,12 @@ def _outcome(bed: Bed, command: Sequence[str], home: str) -> Outcome:
     asked = moments.pop("asked")
     seconds = {name: at - begun for name, at in moments.items()}
     seconds |= {"machines": last[0] - asked, "lag": moments["gone"] - last[0]}
-    calls = Counter(done.call.action for done in bed.calls.done)
-    return Outcome(seconds=seconds, rates=said.get("rates", {}), calls=dict(calls))
+    actions = [done.call.action for done in bed.calls.done]
+    deploying = actions[: actions.index("TerminateInstances")]
+    print(
+        " ".join([Path(command[0]).stem, *command[1:3], *(f"{k} {s:.2f}" for k, s in seconds.items())]), file=sys.stderr
+    )
+    return Outcome(seconds=seconds, rates=said.get("rates", {}), calls=dict(Counter(deploying)))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -15,7 +15,10 @@ import cloudclusters as cc
 def main(count: int, rated: bool) -> None:
     """Resolve, deploy, compute, terminate."""
     moments: dict[str, float] = {}
-    contract = cc.cluster(node_provider="ec2", node_machinetype="t3.xlarge", node_count=count)
+    contract = cc.cluster(
+        node_provider="ec2", node_machinetype="t3.xlarge", node_count=count, cluster_locale="us-east-1",
+        environment="image", python=sys.executable,
+    )  # fmt: skip
     cc.resolve(contract)
     moments["resolved"] = time.monotonic()
     cluster = cc.deploy(contract)
@@ -45,8 +48,8 @@ def by_turns(cluster: cc.Cluster, client: object, rounds: int = 6) -> dict[str, 
 
     entry = cluster.members[0]
     ec2 = boto3.client("ec2")
-    seen = ec2.describe_instances(Filters=[{"Name": "ip-address", "Values": [entry.public_address]}])
-    group = seen["Reservations"][0]["Instances"][0]["SecurityGroups"][0]["GroupId"]
+    names = [{"Name": "group-name", "Values": [f"cloudclusters-{cluster.handle}"]}]
+    group = ec2.describe_security_groups(Filters=names)["SecurityGroups"][0]["GroupId"]
     rule = {"IpProtocol": "tcp", "FromPort": 8786, "ToPort": 8786, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
     address = f"tls://{entry.public_address}:8786"
