@@ -50,6 +50,7 @@ VERBS: dict[str, tuple[Verb, tuple[Verb, ...]]] = {
     "terminate": (terminate, ()),
     "interrupt": (interrupt, ()),
     "resume": (resume, (interrupt,)),
+    "elsewhere": (lambda ctx, handle: resume(ctx, handle, elsewhere=True), (interrupt,)),
     "restart": (restart, ()),
     "grow": (lambda ctx, handle: scale(ctx, handle, 3), ()),
     "shrink": (lambda ctx, handle: scale(ctx, handle, 1), ()),
@@ -237,10 +238,14 @@ def try_point(name: str, verb: str, home: Path, fatal: int, engine: str) -> tupl
             call, before = VERBS[verb]
             for other in before:
                 run(ctx, other(ctx, record.handle))
+            if verb == "elsewhere":
+                FakeCloud(home / "cloud.json").fail("start", "NoCapacity", times=None)
             points.passed, points.fatal = 0, fatal
             run(ctx, call(ctx, record.handle))
 
     ended = in_child(victim)
+    if verb == "elsewhere":
+        FakeCloud(home / "cloud.json").mend()
     cleaned = in_child(lambda: next_command(context(name, home, Points(0)), fatal))
     remains = left(name, home)
     if cleaned != 0:

@@ -49,6 +49,13 @@ def test_a_verb_killed_at_any_point_leaves_a_cluster_that_can_be_brought_back(
     check(crashes(provider, verb, tmp_path, stride=stride, engine="dask"), at_least=5 if provider == "fake" else 1)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_resume_elsewhere_killed_at_any_point_has_the_old_machines_or_the_new_ones(tmp_path: Path) -> None:
+    """Never both, and never machines that no node has."""
+    check(crashes("fake", "elsewhere", tmp_path, stride=3, engine="dask"), at_least=10)
+
+
 def check(points: list[dict[str, object]], *, at_least: int) -> None:
     """Nothing was left at any point, and the points were really passed."""
     assert [point for point in points if point["left"]] == []

@@ -6,8 +6,8 @@ from cloudclusters.base.cloud import InstanceState
 from cloudclusters.errors import NotSupported
 from cloudclusters.lifecycle import links
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.launching import patiently
 from cloudclusters.lifecycle.machines import has_state, instances, look, wait_for
+from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.state import check_possible, describe_name
 from cloudclusters.lifecycle.verb import running
 from cloudclusters.provider.protocol import CanStop

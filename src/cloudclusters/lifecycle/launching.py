@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
 from cloudclusters.base.cloud import Instance, Launch, Offer, Place, Slot
-from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.contract.document import RolePlan
-from cloudclusters.errors import NoCapacity, QuotaExceeded, RequestRefused, Throttled
+from cloudclusters.errors import NoCapacity, QuotaExceeded, RequestRefused
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import user_data
+from cloudclusters.lifecycle.letting_go import LAUNCH, delete_machines
 from cloudclusters.lifecycle.machines import instances, merged
+from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.lifecycle.words import plan_words
 from cloudclusters.provider.protocol import CanChooseZone
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord
 
-T = TypeVar("T")
-
-PATIENCE = 300.0
-"""Seconds to ride out throttling."""
 REFUSALS = (NoCapacity, QuotaExceeded, RequestRefused)
 """Answers to a launch that say for sure that nothing was made."""
-LAUNCH = "launch"
-"""The journal's word for a launch."""
-_CALMER = Pace(first=1.0, most=15.0, growth=2.0)
 
 
 async def launch_role(
@@ -109,26 +102,11 @@ async def launch_slots(
         await ctx.door(ctx.store.done, entry, lease, exc.message)
         raise
     if len(got) < len(slots):
-        await patiently(ctx, lease, lambda: provider.terminate(record.holding, [i.id for i in got]))
+        # Until they are gone: the next offer may be in another region, where nobody looks for them any more.
+        ids = [i.id for i in got]
+        await delete_machines(ctx, record.holding, lease, only=lambda i: i.id in ids, known=ids)
         raise NoCapacity(f"{offer.provider} had {len(got)} of {len(slots)} {offer.instance_type} in {offer.place}")
     return got
-
-
-async def patiently(ctx: Context, lease: Lease, call: Callable[[], T]) -> T:
-    """Begin a call that may be repeated, and repeat it while the provider throttles."""
-
-    async def attempt() -> tuple[T] | None:
-        try:
-            return (await ctx.act(lease, call),)
-        except Throttled as exc:
-            ctx.tell(lease.cluster, "throttled", exc.message)
-            return None
-
-    found = await wait_until(
-        attempt, lambda answer: answer is not None, clock=ctx.clock, timeout=PATIENCE, pace=_CALMER, what="an answer"
-    )
-    assert found is not None
-    return found[0]
 
 
 async def prepare(ctx: Context, record: ClusterRecord, lease: Lease, place: Place) -> ClusterRecord:

@@ -13,12 +13,14 @@ from cloudclusters.engine.protocol import Layout
 from cloudclusters.errors import ProviderUnavailable, Throttled
 from cloudclusters.lifecycle import keys, links, logs
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.launching import LAUNCH, patiently
 from cloudclusters.lifecycle.machines import PATIENCE, merged
+from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
+LAUNCH = "launch"
+"""The journal's word for a launch."""
 LEAVING = Pace(first=0.01, most=0.5)
 """Look often: returning soon after the machines are gone is a promise."""
 UNREACHABLE = 10.0

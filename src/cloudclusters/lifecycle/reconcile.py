@@ -7,6 +7,7 @@ from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps, drop_nodes, let_go
 from cloudclusters.lifecycle.machines import look
+from cloudclusters.lifecycle.moving import after_move
 from cloudclusters.lifecycle.seeing import seen_state
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
@@ -51,7 +52,7 @@ async def _mended(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterR
     unsettled = [node.name for node in record.nodes if node.unsettled]
     if unsettled:
         record = await drop_nodes(ctx, record, lease, unsettled)
-    record = await look(ctx, record)
+    record = await look(ctx, await after_move(ctx, record, lease))
     if record.state is ClusterState.SCALING:  # the nodes that stay were not touched
         state, reason = await seen_state(ctx, record)
     else:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-import msgspec
-
-from cloudclusters.base.cloud import InstanceState, Offer
-from cloudclusters.base.handle import new_handle
+from cloudclusters.base.cloud import InstanceState
 from cloudclusters.base.waiting import Pace, wait_until
-from cloudclusters.contract.document import RolePlan
 from cloudclusters.errors import NoCapacity, WaitTimeout
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.interrupt import stopper
-from cloudclusters.lifecycle.launching import launch_role, patiently
-from cloudclusters.lifecycle.letting_go import delete_machines
 from cloudclusters.lifecycle.machines import has_state, instances, look, wait_for
+from cloudclusters.lifecycle.moving import move
+from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.processes import living, start_all
 from cloudclusters.lifecycle.state import check_possible
 from cloudclusters.lifecycle.verb import Running, running
@@ -53,11 +47,12 @@ async def resume(ctx: Context, cluster: str, *, patience: float = 0.0, elsewhere
             if _states(left) != _states(seen):  # some machines were started all the same, and are paid
                 await verb.write(left)
                 raise
+            verb.unharmed = before
             if not elsewhere:
-                verb.unharmed = before
                 raise
-            await _move(ctx, verb, left, exc, unharmed=before)
-            seen = verb.record
+            await verb.write(left)
+            seen = verb.record = await move(ctx, verb.record, verb.lease, exc)
+            verb.unharmed = None
         up = has_state(InstanceState.RUNNING)
         await verb.write(await wait_for(ctx, seen, up, what="a running machine for every node", lease=verb.lease))
         await start_all(ctx, verb.record, verb.write)
@@ -87,37 +82,6 @@ async def _start(ctx: Context, verb: Running, provider: CanStop, seen: ClusterRe
     except WaitTimeout:
         assert last is not None
         raise last from None
-
-
-async def _move(
-    ctx: Context, verb: Running, seen: ClusterRecord, why: NoCapacity, *, unharmed: ClusterState | None
-) -> None:
-    """Buy other machines of the plan in the same region, and delete the stopped ones when all are bought.
-
-    With no capacity anywhere the cluster is as it was, and `NoCapacity` lists every attempt.
-    """
-    old = [instance.id for instance in instances(seen)]
-    names = [node.name for node in seen.nodes]
-    try:
-        for role in seen.plan.roles:
-            await verb.write(await launch_role(ctx, verb.record, verb.lease, role, _attempts(seen, role)))
-    except NoCapacity as exc:
-        await delete_machines(ctx, seen.holding, verb.lease, only=lambda i: i.id not in old)
-        verb.unharmed = unharmed
-        await verb.write(msgspec.structs.replace(seen, state=verb.record.state, history=verb.record.history))
-        raise NoCapacity(f"{why.message}\n{exc.message}", hint=exc.hint) from exc
-    await _let_old_go(ctx, verb, names, old)
-
-
-async def _let_old_go(ctx: Context, verb: Running, names: Collection[str], old: Collection[str]) -> None:
-    await ctx.reach.leave(verb.record.handle, names)
-    await delete_machines(ctx, verb.record.holding, verb.lease, only=lambda i: i.id in old, known=old)
-
-
-def _attempts(record: ClusterRecord, role: RolePlan) -> list[tuple[Offer, str]]:
-    """The plan's offers for a role in the region where its disks and network are, each with a token of its own."""
-    near = [o for o in (role.offer, *role.fallbacks) if o.place.region == record.holding.place.region]
-    return [(offer, f"{record.handle}-{role.role}-{new_handle()}") for offer in near]
 
 
 def _settled(record: ClusterRecord) -> bool:

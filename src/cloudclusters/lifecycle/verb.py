@@ -12,6 +12,7 @@ from cloudclusters.errors import CloudClustersError, ClusterBroken, SeveralFaile
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps
+from cloudclusters.lifecycle.moving import open_moves
 from cloudclusters.lifecycle.reconcile import reconciled
 from cloudclusters.lifecycle.state import changed, check_allowed, describe_name
 from cloudclusters.store import Lease
@@ -79,7 +80,7 @@ async def _ended_early(
         record = await ctx.door(ctx.store.record, verb.record.handle)
         if record.state is after and verb.unharmed is None:
             return  # the cancellation came when all was done and written
-        if any(node.unsettled for node in record.nodes):
+        if any(node.unsettled for node in record.nodes) or await open_moves(ctx, record.handle):
             ctx.tell(record.handle, record.state.value, f"{reason}; the next command goes on with it")
             return
         if verb.unharmed is not None:
