@@ -252,6 +252,30 @@ def test_silent_connection_is_given_up(site) -> None:
     asyncio.run(main())
 
 
+def test_silent_connection_is_set_aside_for_new_channels(site, monkeypatch) -> None:
+    """Who comes now goes another way; what was on its way arrives when the network is back."""
+    monkeypatch.setattr("cloudclusters.remote.ssh.host.SILENT", 0.3)
+
+    async def main() -> None:
+        async with Relay(site.sshd.address, site.sshd.port) as relay:
+            hosts = Hosts("c", site.access)
+            host = await hosts.host("node0", SshEndpoint("127.0.0.1", relay.port, getpass.getuser()))
+            first = await host.connection()
+            running = asyncio.create_task(host.run("sleep 0.2; echo late"))
+            await asyncio.sleep(0.05)
+            relay.flows.clear()
+            opening = asyncio.create_task(host.opening(lambda on: on.run("echo new")))
+            await asyncio.sleep(0.6)
+            relay.flows.set()
+            assert (await opening).stdout == "new\n"
+            assert await host.connection() is not first
+            assert (await running).out == b"late\n"
+            await hosts.close()
+            assert first.is_closed()
+
+    asyncio.run(main())
+
+
 def test_a_minute_without_network_is_survived() -> None:
     """A lost minute, and TCP's next try, which comes up to 103 s after the network went."""
     access = Access(key_file="k", known_hosts="h")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 15.0
 """Seconds in which the scheduler must answer."""
+PATIENCE = 120.0
+"""Seconds that a later request may take to reach the scheduler: a minute without network is no error."""
 _ALIKE = ("dask", "distributed", "cloudpickle")
 """Packages whose versions should be the same on both sides."""
 
@@ -61,6 +63,7 @@ def connect(
                 f"the Dask scheduler does not answer at {address} within {timeout:g} s",
                 hint="`cloudclusters status --refresh` shows what runs; `restart` starts the scheduler anew",
             ) from exc
+    client.rpc.timeout = PATIENCE
     try:
         check_versions(client.sync(client.scheduler.versions)["packages"])
     except BaseException:

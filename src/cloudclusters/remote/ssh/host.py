@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SILENT = 5.0
+"""Seconds in which a kept connection must open a channel; else a new connection is made for it."""
 BACK_OFF = Pace(first=0.05, most=5.0, growth=2.0)
 """How long a machine that we had a connection to is left alone after each attempt that failed."""
 
@@ -66,6 +68,8 @@ class Host:
         self._trust = trust
         self._clock = clock or SystemClock()
         self._connection: SSHClientConnection | None = None
+        self._silent: list[SSHClientConnection] = []
+        """Connections that did not answer in time, for what still goes through them."""
         self._attempt: asyncio.Task[SSHClientConnection] | None = None
         self._pause = 0.0
         self._not_before = 0.0
@@ -122,16 +126,21 @@ class Host:
         return Done(ended.returncode, bytes(ended.stdout or b""), bytes(ended.stderr or b""))
 
     async def opening(self, attempt: Callable[[SSHClientConnection], Awaitable[T]]) -> T:
-        """Open a channel, and once more on a new connection when the kept one turns out to be lost.
+        """Open a channel, and once more on a new connection when the kept one turns out to be lost, or is silent.
 
-        Only for what may be repeated. Raises `NodeUnreachable`; when the connection is well and the channel was
-        refused, `ConnectionLost` with asyncssh's `ChannelOpenError` as its cause.
+        A silent connection is set aside, not ended: after a network that was away TCP takes up to two minutes to try
+        again, and what goes through it comes back then. Only for what may be repeated. Raises `NodeUnreachable`; when
+        the connection is well and the channel was refused, `ConnectionLost` with asyncssh's `ChannelOpenError` as its
+        cause.
         """
         was_kept = self.is_connected
         connection = await self.connection()
         try:
-            with lost(self.where):
-                return await attempt(connection)
+            async with asyncio.timeout(SILENT if was_kept else None):
+                with lost(self.where):
+                    return await attempt(connection)
+        except TimeoutError:
+            self._set_aside(connection)
         except ConnectionLost:
             if not was_kept or not connection.is_closed():
                 raise
@@ -177,8 +186,10 @@ class Host:
         if attempt is not None and not attempt.done():
             attempt.cancel()
             await asyncio.wait([attempt])
-        connection, self._connection = self._connection, None
-        if connection is not None:
+        connections = [*self._silent, *([self._connection] if self._connection is not None else [])]
+        self._connection = None
+        self._silent.clear()
+        for connection in connections:
             connection.abort()
             await connection.wait_closed()
 
@@ -188,6 +199,12 @@ class Host:
         for forward in self.forwards.values():
             forward.close()
         await self.hang_up()
+
+    def _set_aside(self, connection: SSHClientConnection) -> None:
+        self._silent = [each for each in self._silent if not each.is_closed()]
+        if self._connection is connection:
+            self._connection = None
+            self._silent.append(connection)
 
     async def _try(self) -> SSHClientConnection:
         wait = self._not_before - self._clock.monotonic()
