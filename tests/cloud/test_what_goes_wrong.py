@@ -214,3 +214,35 @@ def until(look: Callable[[], object], *, seconds: float = 20.0) -> list:
         assert time.monotonic() < deadline, "it did not come so"
         time.sleep(0.05)
     return seen
+
+
+def full(ec2: Bed, kind: str, region: str) -> None:
+    """Let a type have no room in a region."""
+    for letter in "abcdef":
+        ec2.faults.capacity(kind, 0, zone=f"{region}{letter}")
+
+
+def test_another_region_is_tried_and_the_first_one_left_clean(ec2: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the contract allows several; nothing of ours stays in the one without room."""
+    monkeypatch.setenv("CLOUDCLUSTERS_EC2_SWEEP_REGIONS", "us-east-1 us-east-2")
+    full(ec2, "t3.xlarge", "us-east-1")
+    wanted = contract(2, cluster_locale=cc.oneof("us-east-1", "us-east-2"))
+    with cc.deploy(wanted, resolve=True) as cluster:
+        assert {node.offer.place.region for node in cluster.record.nodes} == {"us-east-2"}
+        assert [holding.place.region for holding in found_holdings()] == ["us-east-2"]
+    assert not found_holdings()
+
+
+def test_another_type_is_tried(ec2: Bed) -> None:
+    """The next one that satisfies the contract."""
+    full(ec2, "t3.xlarge", "us-east-1")
+    wanted = cc.cluster(
+        node_provider="ec2", node_count=1, node_machinetype=cc.oneof("t3.xlarge", "m5.xlarge"), engine="none"
+    )
+    with cc.deploy(wanted, resolve=True) as cluster:
+        assert cluster.record.nodes[0].offer.instance_type == "m5.xlarge"
+
+
+def found_holdings() -> list:
+    """What the cloud says that we hold, by tags alone."""
+    return [finding.holding for finding in cc.sweep(providers=["ec2"])]
