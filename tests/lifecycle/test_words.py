@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -37,6 +40,14 @@ def test_plan_comes_back() -> None:
     assert found.roles == (msgspec.structs.replace(plan.roles[0], offer=SMALL),)
     assert (found.engine, found.environment, found.node_process_count) == ("dask", "image", 3)
     assert found.settings == {"directory": "work", "sshflags": "-o Compression=yes"}
+
+
+def test_words_do_not_set_what_a_provider_runs_here() -> None:
+    """Others may write tags, and a provider's own setting may be a command for this machine."""
+    forged = {"caller_address": "!touch /tmp/here", "directory": "work"}
+    said = {"contract": "A" * 15, "cluster_type": "PeerWorkers", "engine": "dask", "environment": "image", "image": ""}
+    text = base64.urlsafe_b64encode(zlib.compress(msgspec.json.encode({**said, "processes": 1, "settings": forged})))
+    assert carried("fake", {"peer": [machine(pieces("plan", text.decode()))]}).settings == {"directory": "work"}
 
 
 def test_foreign_words_are_told() -> None:

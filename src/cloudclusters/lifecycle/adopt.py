@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState
-from cloudclusters.errors import CloudClustersError, IllegalState, NameTaken, NotSupported
+from cloudclusters.errors import CloudClustersError, IllegalState, NameTaken, NotSupported, UnknownHandle
 from cloudclusters.lifecycle import keys, words
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
@@ -21,19 +21,24 @@ _OVER = (InstanceState.GONE, InstanceState.TERMINATING)
 
 
 async def find_elsewhere(ctx: Context, word: str, providers: Collection[str]) -> tuple[Holding | None, list[str]]:
-    """The holding of this cluster (handle or name) at these providers, and what kept us from asking some of them."""
+    """The holding of this cluster (handle or name) at these providers, and what kept us from asking some of them.
+
+    Raises `UnknownHandle` for a name that several have: anybody in the account may give a cluster any name, and our
+    programs shall not run on machines that somebody else only called like ours.
+    """
     troubles: list[str] = []
+    found: dict[str, Holding] = {}
     for name in providers:
         try:
             provider = await ctx.opened(name)
-            if not isinstance(provider, CanFind):
-                continue
-            for holding in await ctx.door(provider.find):
-                if word in (holding.cluster, holding.name):
-                    return holding, troubles
+            if isinstance(provider, CanFind):
+                found |= {h.cluster: h for h in await ctx.door(provider.find) if word in (h.cluster, h.name)}
         except CloudClustersError as exc:
             troubles.append(f"{name}: {exc.message}")
-    return None, troubles
+    if word in found or len(found) < 2:
+        return found.get(word) or next(iter(found.values()), None), troubles
+    told = ", ".join(f"{each.cluster} ({each.provider}, of {each.owner})" for each in found.values())
+    raise UnknownHandle(f"{len(found)} clusters are called {word!r}: {told}", hint="name one of them by its handle")
 
 
 async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:

@@ -61,7 +61,11 @@ def plan_words(plan: Plan, offer: Offer) -> dict[str, str]:
 
 
 def plan_of(provider: str, instances: Mapping[str, list[Instance]]) -> Plan:
-    """The plan that the machines of each role carry; raises `StoreError` when they carry none that we can read."""
+    """The plan that the machines of each role carry; raises `StoreError` when they carry none that we can read.
+
+    Whoever may write tags could have written it, so a provider's own settings in it, some of which run a command here,
+    are not taken.
+    """
     first = next(iter(instances.values()))[0]
     try:
         carried = msgspec.json.decode(
@@ -91,7 +95,7 @@ def plan_of(provider: str, instances: Mapping[str, list[Instance]]) -> Plan:
         engine=carried.engine,
         environment=carried.environment,
         image=carried.image,
-        settings=carried.settings,
+        settings={name: value for name, value in carried.settings.items() if name in KEYS},
     )
 
 
