@@ -75,6 +75,8 @@ def _retransmit_often(connection: asyncssh.SSHClientConnection) -> None:
     if held is not None and sys.platform == "linux":
         with contextlib.suppress(OSError):
             held.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, 3000)
+            # Else it would give up sooner, as it counts how often it tried.
+            held.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 180_000)
 
 
 async def shown_key(where: str, endpoint: SshEndpoint, opener: Opener) -> str:
