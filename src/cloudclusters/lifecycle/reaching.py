@@ -62,7 +62,7 @@ class Reaching:
             return
         for node in nodes:
             await hosts.drop(node)
-            hosts.opener.known_hosts.forget(hosts.alias(node))
+        hosts.opener.known_hosts.forget(*map(hosts.alias, nodes))
 
     async def _over_ssh(self, record: ClusterRecord, node: NodeRecord, endpoint: SshEndpoint, timeout: float) -> Node:
         from cloudclusters.remote.ssh.agent import Seat

@@ -9,14 +9,17 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from cloudclusters.remote.ssh.keys import bare
 
 
 class KnownHosts:
-    """The pinned keys; the file is read again only when it has changed."""
+    """The pinned keys; the file is read again only when somebody else has changed it.
+
+    It is used on the loop: to pin another node's first key is one short line more, however many there are.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,21 +33,25 @@ class KnownHosts:
 
     def pin(self, alias: str, public: str) -> None:
         """Trust this key for the alias, and no other from now on; other aliases keep theirs."""
+        line = f"{alias} {bare(public)}"
         with self._alone():
-            self._write(lambda name: name != alias, [f"{alias} {bare(public)}"])
+            if self.of(alias):
+                self._write({alias}, [line])
+                return
+            self._append(line)
+            self._read[alias], self._stamp = (bare(public),), _stamp(self.path)
 
-    def forget(self, alias: str) -> None:
-        """Trust nothing under this alias any more."""
+    def forget(self, *aliases: str) -> None:
+        """Trust nothing under these aliases any more."""
         with self._alone():
-            self._write(lambda name: name != alias, [])
+            self._write(set(aliases), [])
 
     def _refresh(self) -> None:
         try:
-            status = self.path.stat()
+            stamp = _stamp(self.path)
         except FileNotFoundError:
             self._read, self._stamp = {}, None
             return
-        stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
         if stamp != self._stamp:
             self._read, self._stamp = _parsed(self.path.read_text()), stamp
 
@@ -59,10 +66,23 @@ class KnownHosts:
         finally:
             os.close(lock)
 
-    def _write(self, keep: Callable[[str], bool], more: list[str]) -> None:
+    def _append(self, line: str) -> None:
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "r+b", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            whole = file.read(1) in (b"", b"\n")  # a full disk may have cut the last line off
+            file.write(f"{'' if whole else chr(10)}{line}\n".encode())
+
+    def _write(self, without: Collection[str], more: list[str]) -> None:
         old = self.path.read_text().splitlines() if self.path.exists() else []
-        lines = [line for line in old if not line.strip() or keep(line.split()[0])] + more
+        lines = [line for line in old if not line.strip() or line.split()[0] not in without] + more
         write_file(self.path, "".join(f"{line}\n" for line in lines))
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def write_file(path: Path, text: str) -> None:
