@@ -404,6 +404,17 @@ def test_a_launch_that_is_only_half_seen_is_whole(aws: Bed, ec2, provider: Ec2Pr
         provider.launch(holding, request(count=2))
 
 
+def test_a_launch_that_aws_made_and_does_not_show_is_asked_for_again(aws: Bed, provider, holding: Holding) -> None:
+    """It is not told as refused, which would say for sure that there are no machines."""
+    made = provider.launch(holding, request())
+    aws.faults.invisible = 60.0
+    aws.faults.error("RunInstances", "IdempotentParameterMismatch", "Arguments are inconsistent")
+    with pytest.raises(Throttled, match="shows 0 of the 1 machines"):
+        provider.launch(holding, request())
+    aws.faults.invisible = 0.0
+    assert ids(provider.launch(holding, request())) == ids(made)
+
+
 def test_release_waits_for_the_last_machine(aws: Bed, provider: Ec2Provider, holding: Holding) -> None:
     """It says that it must be repeated, and then leaves nothing."""
     provider.launch(holding, request(MANY, 2))

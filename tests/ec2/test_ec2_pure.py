@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +95,10 @@ def test_what_the_sdk_finds_by_itself() -> None:
     """No network and no credentials are told apart."""
     with pytest.raises(ProviderUnavailable), translated("DescribeInstances", "us-east-1"):
         raise EndpointConnectionError(endpoint_url="https://ec2")
+    with pytest.raises(ProviderUnavailable), translated("RunInstances", "us-east-1"):
+        raise ResponseParserError("<html>")  # it may have been done: this is no refusal
+    with pytest.raises(ProviderUnavailable), translated("RunInstances", "us-east-1"):
+        raise IncompleteReadError(actual_bytes=1, expected_bytes=2)
     with pytest.raises(CredentialsRefused, match="log in"), translated("DescribeInstances", "us-east-1"):
         raise NoCredentialsError
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 
 from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
 
 from cloudclusters.errors import (
     CredentialsRefused,
@@ -51,6 +52,10 @@ KINDS: Mapping[str, type[ProviderError]] = {code: kind for kind, codes in _CODES
 """The class for every code of AWS that we know; all others are `ProviderError`, or unavailable from HTTP 500 on."""
 
 _LOG_IN = "log in again (`aws sso login`, or new keys); `cloudclusters doctor` shows who you are"
+_GIVE = (
+    "give credentials as every AWS tool takes them: `aws configure`, `aws sso login`, or AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY"
+)
 _MAY_NOT = "ask your administrator for this action; `cloudclusters iam ec2` prints the least policy"
 _CLOCK = "set this machine's clock: AWS refuses calls that are minutes off"
 HINTS: Mapping[str, str] = {
@@ -106,8 +111,9 @@ def translated(action: str, place: str) -> Iterator[None]:
     except sdk.ClientError as exc:
         raise _refused(exc, action, place) from exc
     except _NO_CREDENTIALS as exc:
-        raise CredentialsRefused(f"ec2 cannot {action} in {place}: {exc}", hint=_LOG_IN) from exc
-    except (sdk.HTTPClientError, sdk.ConnectionError) as exc:
+        hint = _GIVE if isinstance(exc, (sdk.NoCredentialsError, sdk.PartialCredentialsError)) else _LOG_IN
+        raise CredentialsRefused(f"ec2 cannot {action} in {place}: {exc}", hint=hint) from exc
+    except (sdk.HTTPClientError, sdk.ConnectionError, sdk.IncompleteReadError, ResponseParserError) as exc:
         raise ProviderUnavailable(
             f"ec2 does not answer to {action} in {place}: {exc}",
             hint="is there a network, and is the region's name right?",

@@ -83,9 +83,7 @@ def _worked_out(
 def _of_then(account: Account, region: str, holding: Holding, launch: Launch, error: ProviderError) -> list[Machine]:
     """The machines of a token that was used with another image, or settings, of then: only their tags are the truth."""
     found = _earlier(account, region, holding, launch)
-    if not found:
-        raise error
-    if len(found) < len(launch.slots):
+    if len(found) < len(launch.slots):  # not even none of them means that there is none: AWS says that it made them
         text = f"ec2 in {region} shows {len(found)} of the {len(launch.slots)} machines of launch {launch.token}"
         raise Throttled(f"{text}, which it made before") from error
     return found
