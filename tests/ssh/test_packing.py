@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudclusters.remote.ssh.ignore import Entry, entries
-from cloudclusters.remote.ssh.pack import PIECE, Progress, packed
+from cloudclusters.remote.ssh.pack import PIECE, Progress, packed, unpack
 
 TAR = shutil.which("tar")
 needs_tar = pytest.mark.skipif(TAR is None, reason="no tar is installed")
@@ -88,6 +88,61 @@ def test_size_beyond_eleven_octal_digits_is_told(tmp_path: Path, size: int) -> N
     if TAR is not None:
         listed = subprocess.run([TAR, "-t", "-v", "-f", "-"], input=beginning, capture_output=True, check=False)
         assert str(size) in listed.stdout.decode().split()
+
+
+def stream(*items: tuple[str, bytes, str]) -> io.BytesIO:
+    """A tar of these names, types and link targets, as a node that lies might send it."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, kind, target in items:
+            item = tarfile.TarInfo(name)
+            item.type, item.linkname, item.mode = kind, target, 0o755
+            archive.addfile(item)
+    made.seek(0)
+    return made
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [("./a", tarfile.SYMTYPE, "{out}"), ("./a/kept", tarfile.SYMTYPE, "x")],
+        [("./x", tarfile.REGTYPE, ""), ("./a", tarfile.SYMTYPE, "{out}"), ("./a/kept", tarfile.LNKTYPE, "./x")],
+        [("./old/kept", tarfile.REGTYPE, "")],
+        [("./old", tarfile.DIRTYPE, "")],
+        [("./old/deep", tarfile.DIRTYPE, "")],
+        [("./b", tarfile.LNKTYPE, "./old/kept")],
+        [("./../out/kept", tarfile.REGTYPE, "")],
+        [("./b", tarfile.LNKTYPE, "../out/kept")],
+    ],
+    ids=["link through a link", "file by links", "file", "folder", "new folder", "read", "upwards", "read upwards"],
+)
+def test_nothing_is_written_through_a_link(tmp_path: Path, items: list[tuple[str, bytes, str]]) -> None:
+    """Neither through one of this stream nor through one that came before; what lies outside stays as it was."""
+    here, out = tmp_path / "here", tmp_path / "out"
+    here.mkdir()
+    out.mkdir(mode=0o700)
+    (out / "kept").write_text("mine")
+    (here / "old").symlink_to(out)
+    told = [(name, kind, target.format(out=out)) for name, kind, target in items]
+
+    with pytest.raises(tarfile.TarError):
+        unpack(stream(*told), lambda name: here / name, nothing)
+
+    assert [path.name for path in out.iterdir()] == ["kept"]
+    assert (out / "kept").read_text() == "mine"
+    assert (out / "kept").stat().st_nlink == 1
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+
+
+def test_links_come_as_they_are_and_again(tmp_path: Path) -> None:
+    """A link replaces the one of before, and a file of that name replaces it in turn."""
+    links = [("./d", tarfile.DIRTYPE, ""), ("./d/f", tarfile.REGTYPE, ""), ("./latest", tarfile.SYMTYPE, "d")]
+    for _ in range(2):
+        unpack(stream(*links, ("./same", tarfile.LNKTYPE, "./d/f")), lambda name: tmp_path / name, nothing)
+    assert (tmp_path / "latest").readlink() == Path("d")
+    assert (tmp_path / "same").samefile(tmp_path / "d/f")
+    unpack(stream(("./latest", tarfile.REGTYPE, "")), lambda name: tmp_path / name, nothing)
+    assert not (tmp_path / "latest").is_symlink()
 
 
 def test_piece_is_never_much_larger_than_asked_for(tmp_path: Path) -> None:

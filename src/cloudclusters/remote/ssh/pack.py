@@ -92,17 +92,16 @@ def _content(path: str, size: int) -> Iterator[bytes]:
 def unpack(stream: IO[bytes], place: Callable[[str], Path], told: Told) -> Progress:
     """Write what a tar stream holds; `place` says where a name goes.
 
-    Nothing is written outside: names that lead out are refused, and links are made when all files are there.
-    Devices are left out. Raises `tarfile.TarError`, `OSError`.
+    Nothing is written outside: names that lead out are refused, also those through a link, which may be one of an
+    earlier stream; links are made when all files are there. Devices are left out. Raises `tarfile.TarError`, `OSError`.
     """
     links: list[tuple[Path, tarfile.TarInfo]] = []
     folders: list[tuple[Path, tarfile.TarInfo]] = []
     done = Progress()
+    looked: set[str] = set()
     with tarfile.open(fileobj=stream, mode="r|", errorlevel=1) as archive:
         for item in archive:
-            if item.name.startswith("/") or ".." in item.name.split("/"):
-                raise tarfile.TarError(f"the node sent a file with the name {item.name!r}")
-            path = place(item.name)
+            path = _placed(item.name, place, looked, is_folder=item.isdir())
             if item.isdir():
                 path.mkdir(parents=True, exist_ok=True)
                 folders.append((path, item))
@@ -114,7 +113,7 @@ def unpack(stream: IO[bytes], place: Callable[[str], Path], told: Told) -> Progr
                     told(done)
                 done = Progress(done.files + 1, done.bytes)
     for path, item in links:
-        _link(path, item, place)
+        _link(path, item, place)  # looks anew: the one before may be a link in its way
     for path, item in reversed(folders):
         path.chmod(item.mode & 0o777 | 0o700)
     done = Progress(done.files + len(links), done.bytes)
@@ -142,11 +141,25 @@ def _write(path: Path, archive: tarfile.TarFile, item: tarfile.TarInfo) -> Itera
 
 
 def _link(path: Path, item: tarfile.TarInfo, place: Callable[[str], Path]) -> None:
+    _placed(item.name, place, set())
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     if item.issym():
         path.symlink_to(item.linkname)
-    elif item.linkname.startswith("/") or ".." in item.linkname.split("/"):
-        raise tarfile.TarError(f"the node sent a link to {item.linkname!r}")
     else:
-        path.hardlink_to(place(item.linkname))
+        path.hardlink_to(_placed(item.linkname, place, set()))
+
+
+def _placed(name: str, place: Callable[[str], Path], looked: set[str], *, is_folder: bool = False) -> Path:
+    """Where a name goes; raises `tarfile.TarError` for one that leads out. `looked` are folders known to be none."""
+    if name.startswith("/") or ".." in name.split("/"):
+        raise tarfile.TarError(f"the node sent a file with the name {name!r}")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    for depth in range(1, len(parts) + is_folder):
+        folder = "/".join((".", *parts[:depth]))
+        if folder not in looked and place(folder).is_symlink():
+            raise tarfile.TarError(
+                f"{name} would be written through the link {place(folder)}: remove it, or fetch elsewhere"
+            )
+        looked.add(folder)
+    return place(name)
