@@ -99,7 +99,7 @@ def test_what_the_sdk_finds_by_itself() -> None:
         raise ResponseParserError("<html>")  # it may have been done: this is no refusal
     with pytest.raises(ProviderUnavailable), translated("RunInstances", "us-east-1"):
         raise IncompleteReadError(actual_bytes=1, expected_bytes=2)
-    with pytest.raises(CredentialsRefused, match="log in"), translated("DescribeInstances", "us-east-1"):
+    with pytest.raises(CredentialsRefused, match="AWS_ACCESS_KEY_ID"), translated("DescribeInstances", "us-east-1"):
         raise NoCredentialsError
 
 
