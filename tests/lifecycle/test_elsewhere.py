@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
+import msgspec
 import pytest
-from lifecycle_world import World, plan_of
+from lifecycle_world import SMALL, World, plan_of
 
+from cloudclusters.base.cloud import Holding, Instance
 from cloudclusters.errors import UnknownHandle
-from cloudclusters.lifecycle.adopt import find_elsewhere
+from cloudclusters.lifecycle import keys
+from cloudclusters.lifecycle.adopt import adopt, find_elsewhere
 from cloudclusters.lifecycle.deploy import deploy
+from cloudclusters.lifecycle.restart import restart
+from cloudclusters.lifecycle.words import plan_words
+from cloudclusters.provider.fake.provider import FakeProvider
 from cloudclusters.store import Store
+from cloudclusters.store.record import ClusterState
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def made_by_another(world: World, home: Path, name: str) -> str:
@@ -48,3 +60,34 @@ def test_what_keeps_us_from_asking_is_told(world: World) -> None:
     found, troubles = asyncio.run(find_elsewhere(world.ctx, "mine", ["fake"]))
     assert found is None
     assert troubles[0].startswith("fake: ")
+
+
+class Entered(FakeProvider):
+    """A provider that lets a new key in, and whose machines carry their plan."""
+
+    def describe(self, holding: Holding) -> Sequence[Instance]:
+        """As launched, with the words."""
+        words = plan_words(plan_of(), SMALL)
+        return [msgspec.structs.replace(each, words=words) for each in super().describe(holding)]
+
+    def enter(self, holding: Holding, instance: str, user: str, public_key: str) -> None:
+        """The fleet asks for no key."""
+
+
+def test_a_cluster_that_was_taken_up_half_way_has_its_key(world: World, tmp_path: Path) -> None:
+    """Ctrl-C as soon as it stands in our store: the next verb enters its machines, and makes no record anew."""
+    made_by_another(world, tmp_path / "other", "mine")
+    provider = Entered(world.cloud)
+    (holding,) = provider.find()
+
+    async def cut_off(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result = await world.ctx.door(call, *args, **kwargs)
+        if call == world.ctx.store.create:
+            raise asyncio.CancelledError
+        return result
+
+    ctx = replace(world.ctx, provider=lambda _: provider)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(adopt(replace(ctx, door=cut_off), holding))
+    assert (keys.folder(ctx.home, holding.cluster) / keys.CLIENT).is_file()
+    assert asyncio.run(restart(ctx, holding.cluster)).state is ClusterState.RUNNING

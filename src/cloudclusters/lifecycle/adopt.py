@@ -58,12 +58,12 @@ async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:
     seen = [i for i in await ctx.door(provider.describe, holding) if i.state not in _OVER]
     record = _record(ctx, holding, seen)
     async with held(ctx, holding.cluster, "reconnect") as lease:
+        await ctx.door(keys.client_key, ctx.home, record.handle)  # first: without it the record is of no use
         try:
             await ctx.door(ctx.store.create, record, lease)
         except NameTaken:
             record = msgspec.structs.replace(record, name="")
             await ctx.door(ctx.store.create, record, lease)
-        await ctx.door(keys.client_key, ctx.home, record.handle)
         ctx.tell(record.handle, "taken up", f"{len(seen)} machines of {holding.owner}")
     if record.state is ClusterState.INTERRUPTED:
         return await reconnect(ctx, record.handle)

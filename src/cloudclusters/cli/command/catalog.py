@@ -43,7 +43,7 @@ def catalog_show(instance_type: str | None, as_json: bool) -> None:
 
 
 @catalog.command(name="refresh")
-@click.option("--provider", required=True, help="Whose machines: ec2.")
+@click.option("--provider", required=True, help="Whose machines, such as ec2.")
 @click.option("--region", "regions", multiple=True, help="Only this region; may be given again. Default: all of them.")
 @json_option
 def catalog_refresh(provider: str, regions: Sequence[str], as_json: bool) -> None:

@@ -59,8 +59,8 @@ class Hosts:
         made = await replace_host_key(
             host.alias, endpoint, self.opener, one_time, jump=host.jump, key_path=key_path or KEY
         )
-        await self.drop(node)
         self._hosts[node] = made
+        await host.close()
         return made
 
     async def connect(self, seat: Seat, endpoint: SshEndpoint, bundle: bytes, *, timeout: float = 30.0) -> Node:
