@@ -30,9 +30,13 @@ async def interrupt(ctx: Context, cluster: str) -> ClusterRecord:
         await links.close_all(ctx, cluster)
         for node in seen.nodes:
             ctx.tell(cluster, "stopping", node=node.name)
-        verb.unharmed = None
-        if ids:
-            await patiently(ctx, verb.lease, lambda: provider.stop(seen.holding, ids))
+        before, verb.unharmed = verb.unharmed, None
+        try:
+            if ids:
+                await patiently(ctx, verb.lease, lambda: provider.stop(seen.holding, ids))
+        except NotSupported:  # such machines cannot be stopped: not one was
+            verb.unharmed = before
+            raise
         stopped = has_state(InstanceState.STOPPED)
         await verb.write(await wait_for(ctx, seen, stopped, what="the stop of every machine", lease=verb.lease))
     return verb.record
