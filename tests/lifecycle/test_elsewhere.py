@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from lifecycle_world import SMALL, World, plan_of
 
-from cloudclusters.base.cloud import Holding, Instance
-from cloudclusters.errors import UnknownHandle
+from cloudclusters.base.cloud import Holding, Instance, Slot, SshEndpoint
+from cloudclusters.errors import StoreError, UnknownHandle
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.adopt import adopt, find_elsewhere
 from cloudclusters.lifecycle.deploy import deploy
@@ -91,3 +91,24 @@ def test_a_cluster_that_was_taken_up_half_way_has_its_key(world: World, tmp_path
         asyncio.run(adopt(replace(ctx, door=cut_off), holding))
     assert (keys.folder(ctx.home, holding.cluster) / keys.CLIENT).is_file()
     assert asyncio.run(restart(ctx, holding.cluster)).state is ClusterState.RUNNING
+
+
+@pytest.mark.parametrize("forged", ["cluster", "role", "user"])
+def test_words_that_would_lead_elsewhere_are_refused(world: World, tmp_path: Path, forged: str) -> None:
+    """Names become paths and lines of configuration here: whoever may write tags gets no further than that."""
+    made_by_another(world, tmp_path / "other", "mine")
+    (holding,) = world.cloud.provider().find()
+    changes: dict[str, object] = {"slot": Slot("../../x", 0)} if forged == "role" else {}
+    changes["endpoint"] = SshEndpoint(host="192.0.2.1", user="me\n  ProxyCommand x" if forged == "user" else "me")
+
+    class Forged(Entered):
+        def describe(self, holding: Holding) -> Sequence[Instance]:
+            return [msgspec.structs.replace(each, **changes) for each in super().describe(known)]
+
+    known = holding
+    holding = msgspec.structs.replace(holding, cluster="../" * 5) if forged == "cluster" else holding
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(StoreError, match="which no release of cloudclusters writes"):
+        asyncio.run(adopt(replace(world.ctx, provider=lambda _: Forged(world.cloud)), holding))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not world.ctx.store.records()

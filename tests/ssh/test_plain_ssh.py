@@ -70,6 +70,16 @@ def test_configuration_speaks_of_our_nodes_only(access: Access) -> None:
     assert hosts == ["Host c-node0", "Host c-node1"]
 
 
+@pytest.mark.parametrize(
+    ("name", "user", "host"),
+    [("*", "u", "h"), ("a b", "u", "h"), ("a", "u\n  ProxyCommand x", "h"), ("a", "u", "h\n  ProxyCommand x")],
+)
+def test_words_that_would_say_more_are_refused(access: Access, name: str, user: str, host: str) -> None:
+    """A configuration can run commands, and speak of other hosts."""
+    with pytest.raises(InvalidSetting, match="cannot stand in a configuration"):
+        ssh_config("c", {"node0": SshEndpoint(host, 22, user)}, access, name=name)
+
+
 def test_flags_reach_the_configuration(access: Access) -> None:
     """Whatever they may be."""
     flags = parse_flags("-p 2200 -l me -C -o Ciphers=aes256-ctr -o ServerAliveInterval=5")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 import msgspec
 
-from cloudclusters.base.cloud import Holding, Instance, InstanceState
-from cloudclusters.errors import CloudClustersError, IllegalState, NameTaken, NotSupported, UnknownHandle
+from cloudclusters.base.cloud import Holding, Instance, InstanceState, SshEndpoint
+from cloudclusters.base.handle import is_handle
+from cloudclusters.errors import CloudClustersError, IllegalState, NameTaken, NotSupported, StoreError, UnknownHandle
 from cloudclusters.lifecycle import keys, words
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
@@ -18,6 +20,7 @@ from cloudclusters.provider.protocol import CanEnter, CanFind
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
 _OVER = (InstanceState.GONE, InstanceState.TERMINATING)
+_PLAIN = re.compile(r"[a-z_][a-z0-9_.-]{0,31}\Z")
 
 
 async def find_elsewhere(ctx: Context, word: str, providers: Collection[str]) -> tuple[Holding | None, list[str]]:
@@ -46,7 +49,7 @@ async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:
 
     Waits until its workers are ready; a stopped one stays stopped until `resume`. Whoever made it can go on to enter
     its machines, but his Dask clients cannot join any more. Raises `NotSupported` where the provider lets in nobody who
-    has lost the key, `IllegalState` when nothing of it runs, `NodeError`.
+    has lost the key, `IllegalState` when nothing of it runs, `StoreError` for words that are not ours, `NodeError`.
     """
     provider = await ctx.opened(holding.provider)
     if not isinstance(provider, CanEnter):
@@ -56,6 +59,7 @@ async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:
             hint=f"reconnect from there (owner {holding.owner}), or copy its CLOUDCLUSTERS_HOME here",
         )
     seen = [i for i in await ctx.door(provider.describe, holding) if i.state not in _OVER]
+    _check(holding, seen)
     record = _record(ctx, holding, seen)
     async with held(ctx, holding.cluster, "reconnect") as lease:
         await ctx.door(keys.client_key, ctx.home, record.handle)  # first: without it the record is of no use
@@ -68,6 +72,18 @@ async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:
     if record.state is ClusterState.INTERRUPTED:
         return await reconnect(ctx, record.handle)
     return await restart(ctx, record.handle)
+
+
+def _check(holding: Holding, seen: Sequence[Instance]) -> None:
+    """Raise `StoreError` for words that we never write: others may write tags, and we make paths and files of them."""
+    users = [i.endpoint.user for i in seen if isinstance(i.endpoint, SshEndpoint) and i.endpoint.user]
+    odd = [word for word in (*(i.slot.role for i in seen), *users) if not _PLAIN.match(word)]
+    odd += [holding.cluster] if not is_handle(holding.cluster) else []
+    if odd:
+        raise StoreError(
+            f"the machines of {holding.cluster!r} say {odd[0]!r}, which no release of cloudclusters writes",
+            hint="nothing was taken up; look at the provider who made them",
+        )
 
 
 def _record(ctx: Context, holding: Holding, seen: Sequence[Instance]) -> ClusterRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from cloudclusters.base.cloud import SshEndpoint
 from cloudclusters.errors import InvalidSetting
 from cloudclusters.remote.ssh.access import Access, Opener
 from cloudclusters.remote.ssh.known_hosts import write_file
+
+
+_OTHERS = re.compile(r"[\s\"*?!,]")
+"""What would end a word there, begin another line, or mean other hosts than ours."""
 
 
 def ssh_config(cluster: str, endpoints: Mapping[str, SshEndpoint], access: Access, *, name: str = "") -> str:
@@ -29,6 +34,9 @@ def write_ssh_config(
 
 def _block(cluster: str, name: str, node: str, endpoint: SshEndpoint, opener: Opener) -> str:
     access, flags, alias = opener.access, opener.access.flags, f"{cluster}-{node}"
+    for word in (alias, name, endpoint.jump, endpoint.host, opener.user(endpoint)):
+        if _OTHERS.search(word):
+            raise InvalidSetting(f"{word!r} cannot stand in a configuration of ssh", hint="use letters and digits")
     options = {
         "HostName": endpoint.host,
         "Port": str(opener.port(endpoint)),
