@@ -19,6 +19,8 @@ from cloudclusters.remote.ssh.trouble import NotReady, lost, refused_host_key, r
 if TYPE_CHECKING:
     from cloudclusters.remote.ssh.host import Host
 
+RETRY = 12
+"""Not fewer: Linux gives up after 15 tries, whatever its time limit is, and that must take two minutes."""
 _TCP_RTO_MAX_MS = 44
 """Of `linux/tcp.h`; Python has no name for it yet."""
 HOME = 'printf "%s\\n" "$HOME"'
@@ -67,16 +69,14 @@ async def dial(host: Host, through: asyncssh.SSHClientConnection | None) -> tupl
 
 
 def _retransmit_often(connection: asyncssh.SSHClientConnection) -> None:
-    """Let TCP try again every few seconds while the network is away, where the system can (Linux 6.15).
+    """Let TCP try again every `RETRY` seconds at least while the network is away, where the system can (Linux 6.15).
 
     By itself it doubles the pause each time, and a minute without network becomes almost two.
     """
     held = connection.get_extra_info("socket")
     if held is not None and sys.platform == "linux":
         with contextlib.suppress(OSError):
-            held.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, 3000)
-            # Else it would give up sooner, as it counts how often it tried.
-            held.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 180_000)
+            held.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, RETRY * 1000)
 
 
 async def shown_key(where: str, endpoint: SshEndpoint, opener: Opener) -> str:
