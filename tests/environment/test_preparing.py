@@ -89,7 +89,25 @@ def test_a_wrong_setting_makes_no_machine(world: World) -> None:
     assert world.cloud.machines() == []
 
 
-def test_other_versions_end_the_deploy_before_anything_starts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_versions_of_an_image_are_told_by_its_processes(world: World) -> None:
+    """They know them anyway: no Python more is started to ask."""
+    world.fleet.ready = {"versions": {"python": "3.8.1", "distributed": "2024.1.0"}}
+    with pytest.raises(DeployFailed, match=r"node0 does not fit: it has Python 3.8.1, and the driver 3") as caught:
+        asyncio.run(deploy(world.ctx, planned("image")))
+    assert "environment=sync" in caught.value.hint
+    assert world.machines() == []
+
+
+def test_processes_of_an_image_that_fits_are_not_asked_twice(world: World) -> None:
+    """What the processes told is enough."""
+    world.fleet.ready = {"versions": capturing.our_versions(["distributed"])}
+    record = asyncio.run(deploy(world.ctx, planned("image")))
+    assert asked(world, record.handle, "node0") == []
+
+
+def test_other_versions_end_the_deploy_where_processes_do_not_tell(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both versions are named, and no machine is left."""
     monkeypatch.setattr(
         FakeNode,
@@ -100,7 +118,6 @@ def test_other_versions_end_the_deploy_before_anything_starts(world: World, monk
         asyncio.run(deploy(world.ctx, planned("image")))
     assert isinstance(caught.value.__cause__, NodeError)
     assert "environment=sync" in caught.value.hint
-    assert "starting" not in world.phases("node0")
     assert world.machines() == []
 
 

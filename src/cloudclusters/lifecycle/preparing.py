@@ -137,8 +137,20 @@ async def prepare(ctx: Context, record: ClusterRecord, node: NodeRecord, link: L
         found = await work.build(found)
     if wanted.here:
         return
-    theirs = {"python": found.python, **found.versions}
-    problem = found.failure or disagreement(preparation.captured.ours, theirs, preparation.captured.wish.requires)
+    if found.failure:
+        raise _unfit(node.name, found.failure, record.plan.environment)
+    agree(record, node, preparation, {"python": found.python, **found.versions})
+
+
+def is_told_later(node: NodeRecord, preparation: Preparation) -> bool:
+    """Whether nothing is to be built on a node, so that its processes can tell the versions when they are ready."""
+    wanted = preparation.ready[node.name]
+    return not wanted.layers and not wanted.here and bool(preparation.captured.wish.requires)
+
+
+def agree(record: ClusterRecord, node: NodeRecord, preparation: Preparation, theirs: Mapping[str, str]) -> None:
+    """Raise `NodeError` when a node's versions do not go with ours."""
+    problem = disagreement(preparation.captured.ours, theirs, preparation.captured.wish.requires)
     if problem:
         raise _unfit(node.name, problem, record.plan.environment)
 

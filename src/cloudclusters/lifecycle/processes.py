@@ -18,7 +18,7 @@ from cloudclusters.errors import NodeError, WaitTimeout
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import ask, open_all, open_one
-from cloudclusters.lifecycle.preparing import Preparation, plan_nodes, prepare
+from cloudclusters.lifecycle.preparing import Preparation, agree, is_told_later, plan_nodes, prepare
 from cloudclusters.lifecycle.reaching import working_directory
 from cloudclusters.remote.status import ProcessStatus, process_status, process_statuses
 from cloudclusters.store import Life
@@ -82,8 +82,11 @@ async def start_nodes(
 
     async def one(node: NodeRecord) -> None:
         link = await open_one(ctx, record, node)
-        await prepare(ctx, record, node, link, preparation)
-        await _start_node(ctx, record, node, link, secrets)
+        if is_told_later(node, preparation):
+            await _start_and_agree(ctx, record, node, link, preparation, secrets)
+        else:
+            await prepare(ctx, record, node, link, preparation)
+            await _start_node(ctx, record, node, link, secrets)
         if told is not None:
             told(node.name)
 
@@ -91,6 +94,29 @@ async def start_nodes(
         await gather(one(node) for node in wanted)
     finally:
         preparation.discard()
+
+
+async def _start_and_agree(
+    ctx: Context,
+    record: ClusterRecord,
+    node: NodeRecord,
+    link: Link,
+    preparation: Preparation,
+    secrets: Mapping[str, bytes],
+) -> None:
+    """Start a node's processes, which tell their versions; to ask before would start one Python more.
+
+    When they do not start, the environment is looked at, which may say why.
+    """
+    try:
+        versions = await _start_node(ctx, record, node, link, secrets)
+    except NodeError:
+        await prepare(ctx, record, node, link, preparation)
+        raise
+    for theirs in versions:
+        agree(record, node, preparation, theirs)
+    if not versions:
+        await prepare(ctx, record, node, link, preparation)
 
 
 async def start_all(
@@ -145,7 +171,8 @@ async def _start_node(
     where: NodeRecord,
     link: Link,
     secrets: Mapping[str, bytes],
-) -> None:
+) -> list[dict[str, str]]:
+    """Start the processes of a node and wait until they are ready; the versions that they tell."""
     node, cwd = where.name, working_directory(record, where)
     ctx.tell(record.handle, "starting", node=node)
     files = [
@@ -160,10 +187,12 @@ async def _start_node(
     if files:
         await link.call("write", files=files)
     wanted = [p for p in record.layout.processes if p.node == node]
+    said: list[object] = []
     if wanted:
         await link.call("start", processes=[_specification(p, cwd) for p in msgspec.to_builtins(wanted)])
-        await _wait_ready(node, link, {p.name for p in wanted})
+        said = await _wait_ready(node, link, {p.name for p in wanted})
     ctx.tell(record.handle, "ready", node=node)
+    return [each.versions for each in map(_ready_line, said) if each.versions]
 
 
 def _specification(process: dict[str, object], cwd: str) -> dict[str, object]:
@@ -171,19 +200,30 @@ def _specification(process: dict[str, object], cwd: str) -> dict[str, object]:
     return {**wanted, "cwd": cwd} if cwd else wanted
 
 
-async def _wait_ready(node: str, link: Link, names: set[str]) -> None:
-    """Follow the agent's watch until all of these processes are ready; a failed one raises with its log."""
-    waiting = set(names)
+class ReadyLine(msgspec.Struct, frozen=True):
+    """What of a ready line concerns the environment."""
+
+    versions: dict[str, str] = {}
+
+
+def _ready_line(said: object) -> ReadyLine:
+    return msgspec.convert(said, ReadyLine) if isinstance(said, dict) else ReadyLine()
+
+
+async def _wait_ready(node: str, link: Link, names: set[str]) -> list[object]:
+    """Follow the agent's watch until all of these processes are ready; what they said. A failed one raises its log."""
+    waiting, said = set(names), []
     try:
         async with asyncio.timeout(START), contextlib.aclosing(link.stream("watch")) as events:
             async for event in events:
                 status = process_status(event)
                 if status.state == "failed" and status.name in names:
                     raise NodeError(f"{status.name} on {node} does not start:\n{await log_tail(link, status.name)}")
-                if status.state == "ready":
+                if status.state == "ready" and status.name in waiting:
                     waiting.discard(status.name)
+                    said.append(status.ready)
                 if not waiting:
-                    return
+                    return said
     except TimeoutError as exc:
         tails = [f"{name}:\n{await log_tail(link, name)}" for name in sorted(waiting)]
         raise WaitTimeout(f"not ready on {node} within {START:g} s: " + "\n".join(tails)) from exc

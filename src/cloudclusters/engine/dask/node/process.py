@@ -13,6 +13,7 @@ import gc
 import io
 import json
 import os
+import platform
 import sys
 import threading
 import traceback
@@ -90,6 +91,16 @@ def configure(dashboard: bool) -> None:
     )
 
 
+def versions() -> dict[str, str]:
+    """Our Python, and the packages that must be the driver's, as far as they are imported anyway."""
+    found = {"python": platform.python_version()}
+    for name in ("dask", "distributed", "cloudpickle"):
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if isinstance(version, str):
+            found[name] = version
+    return found
+
+
 def tell_ready(facts: dict[str, object]) -> None:
     """Write the ready line to the agent, once; silent when no agent listens."""
     number = os.environ.pop(READY, "")
@@ -119,7 +130,8 @@ async def serve(settings: Settings) -> None:
         dashboard=dashboard,
         dashboard_address=f"{settings.address}:{settings.dashboard_port if dashboard else 0}",
     )
-    tell_ready({"address": scheduler.address, "dashboard": dashboard, "os_pid": os.getpid()})
+    said = {"address": scheduler.address, "dashboard": dashboard, "os_pid": os.getpid(), "versions": versions()}
+    tell_ready(said)
     await scheduler.finished()
 
 
@@ -252,7 +264,8 @@ async def work(settings: Settings, name: str, output: Output) -> None:
     await asyncio.wait_for(worker, PATIENCE)
     worker.cloudclusters_output = output  # where functions of the driver find it, to send before they end
     keep_sending(output, worker)
-    tell_ready({"address": worker.address, "name": name, "threads": settings.threads, "os_pid": os.getpid()})
+    said = {"address": worker.address, "name": name, "threads": settings.threads, "os_pid": os.getpid()}
+    tell_ready({**said, "versions": versions()})
     gc.freeze()
     await worker.finished()
 
