@@ -43,21 +43,28 @@ async def resume(ctx: Context, cluster: str, *, patience: float = 0.0, elsewhere
         try:
             await _start(ctx, verb, provider, seen, patience)
         except NoCapacity as exc:
-            left = await look(ctx, verb.record)
-            if _states(left) != _states(seen):  # some machines were started all the same, and are paid
-                await verb.write(left)
-                raise
-            verb.unharmed = before
-            if not elsewhere:
-                raise
-            await verb.write(left)
-            seen = verb.record = await move(ctx, verb.record, verb.lease, exc)
-            verb.unharmed = None
+            seen = await _moved(ctx, verb, seen, exc, unharmed=before, elsewhere=elsewhere)
         up = has_state(InstanceState.RUNNING)
         await verb.write(await wait_for(ctx, seen, up, what="a running machine for every node", lease=verb.lease))
         await start_all(ctx, verb.record, verb.write)
         await living(ctx, verb.record)
         await settle(ctx, verb.record)
+    return verb.record
+
+
+async def _moved(
+    ctx: Context, verb: Running, seen: ClusterRecord, why: NoCapacity, *, unharmed: ClusterState | None, elsewhere: bool
+) -> ClusterRecord:
+    """The record with other machines, if that is wanted and none of the old ones was started; else raises `why`."""
+    left = await look(ctx, verb.record)
+    await verb.write(left)
+    if _states(left) != _states(seen):  # these are paid
+        raise why
+    verb.unharmed = unharmed
+    if not elsewhere:
+        raise why
+    verb.record = await move(ctx, left, verb.lease, why)
+    verb.unharmed = None
     return verb.record
 
 

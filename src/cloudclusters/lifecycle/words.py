@@ -66,16 +66,7 @@ def plan_of(provider: str, instances: Mapping[str, list[Instance]]) -> Plan:
     Whoever may write tags could have written it, so a provider's own settings in it, some of which run a command here,
     are not taken.
     """
-    first = next(iter(instances.values()))[0]
-    try:
-        carried = msgspec.json.decode(
-            zlib.decompress(base64.urlsafe_b64decode(joined(PLAN, first.words))), type=_Carried
-        )
-    except (ValueError, zlib.error, msgspec.MsgspecError) as exc:
-        raise StoreError(
-            f"{first.id} does not carry the plan of its cluster in a form that this release reads",
-            hint="use the release of cloudclusters that made it, or delete it with `cloudclusters sweep --all`",
-        ) from exc
+    carried = _carried(next(iter(instances.values()))[0])
     roles = tuple(
         RolePlan(
             role=role,
@@ -97,6 +88,17 @@ def plan_of(provider: str, instances: Mapping[str, list[Instance]]) -> Plan:
         image=carried.image,
         settings={name: value for name, value in carried.settings.items() if name in KEYS},
     )
+
+
+def _carried(machine: Instance) -> _Carried:
+    try:
+        text = zlib.decompress(base64.urlsafe_b64decode(joined(PLAN, machine.words)))
+        return msgspec.json.decode(text, type=_Carried)
+    except (ValueError, zlib.error, msgspec.MsgspecError) as exc:
+        raise StoreError(
+            f"{machine.id} does not carry the plan of its cluster in a form that this release reads",
+            hint="use the release of cloudclusters that made it, or delete it with `cloudclusters sweep --all`",
+        ) from exc
 
 
 def _offer(provider: str, instance: Instance) -> Offer:

@@ -11,7 +11,6 @@ from cloudclusters.errors import InvalidSetting
 from cloudclusters.remote.ssh.access import Access, Opener
 from cloudclusters.remote.ssh.known_hosts import write_file
 
-
 _OTHERS = re.compile(r"[\s\"*?!,]")
 """What would end a word there, begin another line, or mean other hosts than ours."""
 
