@@ -316,11 +316,11 @@ class Cluster:
         verbs.interrupt(self)
         return self
 
-    def resume(self) -> Self:
+    def resume(self, *, patience: float = 0.0, elsewhere: bool = False) -> Self:
         """Start the machines again; see `cloudclusters.resume`."""
         from cloudclusters.api import verbs
 
-        verbs.resume(self)
+        verbs.resume(self, patience=patience, elsewhere=elsewhere)
         return self
 
     def restart(self) -> Self:
