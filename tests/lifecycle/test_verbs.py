@@ -19,6 +19,7 @@ from cloudclusters.errors import (
     NodeError,
     NotSupported,
     ProviderError,
+    Remedy,
 )
 from cloudclusters.lifecycle.deploy import deploy
 from cloudclusters.lifecycle.interrupt import interrupt
@@ -235,19 +236,31 @@ def test_a_partial_launch_is_undone_before_the_next_offer(world: World) -> None:
 @pytest.mark.parametrize("verb", ["prepare", "launch", "describe"])
 def test_a_deploy_that_fails_leaves_nothing(world: World, verb: str, after: bool) -> None:
     """Whether the failing call had its effect or not."""
-    world.cloud.fail(verb, "CredentialsRefused", after=after)
+    world.cloud.fail(verb, "CredentialsRefused", skip=verb == "describe", after=after)
 
-    with pytest.raises(DeployFailed):
+    with pytest.raises(DeployFailed) as caught:
         deployed(world)
 
+    assert caught.value.remedy is Remedy.FIX
     assert world.cloud.left() == []
     assert {r.state for r in world.ctx.store.records(terminated=True)} == {ClusterState.TERMINATED}
+
+
+def test_what_is_refused_from_the_start_leaves_no_record(world: World) -> None:
+    """Expired credentials: there is nothing to clean up, so nothing is said of it, now or by the next command."""
+    world.cloud.fail("", "CredentialsRefused", times=None)
+
+    with pytest.raises(DeployFailed, match="Nothing had been made"):
+        deployed(world)
+
+    assert world.ctx.store.records(terminated=True) == []
+    assert world.ctx.store.left_open() == []
 
 
 def test_throttling_and_a_short_outage_are_ridden_out(world: World) -> None:
     """They are not the user's business."""
     world.cloud.throttle("launch", times=3)
-    world.cloud.fail("describe", "ProviderUnavailable", times=2)
+    world.cloud.fail("describe", "ProviderUnavailable", skip=1, times=2)
 
     assert deployed(world).state is ClusterState.RUNNING
 

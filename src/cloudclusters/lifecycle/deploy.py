@@ -11,7 +11,7 @@ from cloudclusters.base.door import finish
 from cloudclusters.base.gather import gather
 from cloudclusters.base.handle import new_handle
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
-from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported
+from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported, ProviderError, Remedy
 from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import settle
@@ -20,6 +20,7 @@ from cloudclusters.lifecycle.launching import launch_role
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps, undo
 from cloudclusters.lifecycle.machines import has_state, wait_for
+from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.preparing import capture_now, wished
 from cloudclusters.lifecycle.processes import lay_out, living, read_secrets, start_nodes
 from cloudclusters.lifecycle.state import changed, describe_name
@@ -50,6 +51,7 @@ async def deploy(
     handle = new_handle()
     async with held(ctx, handle, "deploy") as lease:
         record = first_record(ctx, plan, handle, name)
+        await _asked_first(ctx, record, lease)
         await ctx.door(ctx.store.create, record, lease)
         reached("recorded", record)
         async with undone_on_failure(ctx, record, lease, keep=keep):
@@ -109,6 +111,15 @@ def token(handle: str, role: str, attempt: int) -> str:
     return f"{handle}-{role}-{attempt}"
 
 
+async def _asked_first(ctx: Context, record: ClusterRecord, lease: Lease) -> None:
+    """Look once before anything is written: so what is refused to everybody leaves no record."""
+    provider = await ctx.opened(record.holding.provider)
+    try:
+        await patiently(ctx, lease, lambda: provider.describe(record.holding))
+    except ProviderError as exc:
+        raise _failed(record, exc, "Nothing had been made.") from exc
+
+
 async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Reached) -> ClusterRecord:
     for role in record.plan.roles:
         record = await _offer_by_offer(ctx, record, lease, role)
@@ -156,11 +167,7 @@ async def undone_on_failure(ctx: Context, record: ClusterRecord, lease: Lease, *
             raise
         if keep:
             raise await _kept(ctx, record, lease, exc) from exc
-        left = await _clean_up(ctx, record, lease, _sentence(exc))
-        raise DeployFailed(
-            f"cluster {describe_name(record)} was not deployed: {_sentence(exc)}\n{left}",
-            hint=_hint(exc, record.handle),
-        ) from exc
+        raise _failed(record, exc, await _clean_up(ctx, record, lease, _sentence(exc))) from exc
     except BaseException as exc:
         reason = "cancelled" if isinstance(exc, asyncio.CancelledError) else _sentence(exc)
         ctx.tell(record.handle, "undoing", f"{reason}; deleting what was made")
@@ -168,10 +175,24 @@ async def undone_on_failure(ctx: Context, record: ClusterRecord, lease: Lease, *
         raise
 
 
+def _failed(record: ClusterRecord, exc: BaseException, left: str) -> DeployFailed:
+    """The failure of a deploy; who can do something about it is who can about its cause."""
+    failure = DeployFailed(
+        f"cluster {describe_name(record)} was not deployed: {_sentence(exc)}\n{left}", hint=_hint(exc, record.handle)
+    )
+    if isinstance(exc, CloudClustersError):
+        failure.remedy = exc.remedy
+    return failure
+
+
 def _hint(exc: BaseException, handle: str) -> str:
     """What to do; a hint about the cluster itself is of no use once it was deleted."""
     said = str(getattr(exc, "hint", ""))
-    return said if said and handle not in said else "deploy again, or see `cloudclusters explain` for other machines"
+    if said and handle not in said:
+        return said
+    if getattr(exc, "remedy", None) is Remedy.FIX:
+        return "correct that, and deploy again"
+    return "deploy again, or see `cloudclusters explain` for other machines"
 
 
 def _sentence(exc: BaseException) -> str:
