@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cloudclusters.api.cluster import Cluster
     from cloudclusters.catalog import Catalog
     from cloudclusters.lifecycle.context import Context
-    from cloudclusters.provider.protocol import Provider
+    from cloudclusters.provider.protocol import Plugin, Provider
     from cloudclusters.settings import Settings
     from cloudclusters.store import Store
     from cloudclusters.store.record import ClusterRecord
@@ -121,11 +121,21 @@ class Session:
         return self._providers[name]
 
     def known_providers(self) -> list[str]:
-        """Providers that may hold something of ours: those of the store's clusters, and the free ones."""
+        """Providers that may hold something of ours: those of the store's clusters, the free ones, and clouds set up.
+
+        A cloud is set up when it is installed and a region is configured: another home of ours may have used it.
+        """
         from cloudclusters.provider.registry import plugins
 
         used = {summary.provider for summary in self.store.summaries(terminated=True)}
-        return [plugin.name for plugin in plugins() if plugin.name in used or plugin.traits.free]
+        return [each.name for each in plugins() if each.name in used or each.traits.free or self.is_set_up(each)]
+
+    def is_set_up(self, plugin: Plugin) -> bool:
+        """Whether this is a cloud whose SDK is installed and which has a region in the configuration; calls nobody."""
+        from cloudclusters.provider.registry import missing_modules
+
+        ready = plugin.traits.cloud and not missing_modules(plugin)
+        return ready and bool(self.settings.text(plugin.name, "region"))
 
     def hear(self, event: Event) -> None:
         """Pass an event to the log and to every listener."""

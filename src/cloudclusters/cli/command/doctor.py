@@ -71,7 +71,7 @@ def _clouds() -> list[str]:
     try:
         used = {summary.provider for summary in of.store.summaries()}
         clouds = [plugin for plugin in plugins() if plugin.traits.cloud and not missing_modules(plugin)]
-        return [cloud.name for cloud in clouds if cloud.name in used or of.settings.text(cloud.name, "region")]
+        return [cloud.name for cloud in clouds if cloud.name in used or of.is_set_up(cloud)]
     except CloudClustersError:
         return []  # the store or the settings are a finding of their own
 
