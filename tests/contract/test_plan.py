@@ -12,7 +12,7 @@ from cloudclusters.contract.document import Contract, Plan
 from cloudclusters.contract.plan import plan
 from cloudclusters.contract.resolution import ProviderFacts
 from cloudclusters.contract.resolve import resolve
-from cloudclusters.errors import InvalidContract, MissingExtra, NoMatch, NotSupported
+from cloudclusters.errors import InvalidContract, InvalidSetting, MissingExtra, NoMatch, NotSupported
 from cloudclusters.settings import Settings
 
 NOW = 1.8e9  # 2027-01-15
@@ -87,6 +87,12 @@ def test_a_region_must_be_chosen(contract: Contracts, readme: Catalog) -> None:
         planned(contract("node_machinetype=t3.xlarge"), readme, installed("ec2"))
     asked = contract("node_machinetype=t3.xlarge", "cluster_locale=us-east-1")
     assert planned(asked, readme, installed("ec2")).provider == "ec2"
+
+
+def test_a_region_that_nobody_knows_is_told(contract: Contracts, full: Catalog) -> None:
+    """Not as machines that do not exist: with the region that was meant."""
+    with pytest.raises(InvalidSetting, match=r"ec2 has no region 'us-esat-1' .*did you mean 'us-east-1'"):
+        planned(contract("node_provider=ec2"), full, installed("ec2"), CLOUDCLUSTERS_EC2_REGION="us-esat-1")
 
 
 def test_an_unknown_price_is_never_chosen_silently(contract: Contracts) -> None:

@@ -134,7 +134,8 @@ class Draft:
         else:
             raise InvalidContract(
                 f"unknown parameter {name!r}{near(name, parameter_names())}",
-                hint="`cloudclusters features` and `cloudclusters config show` list them all",
+                hint="`cloudclusters features` and `cloudclusters config show` list them all; what "
+                "only one provider knows stands in its section of cloudclusters.toml",
             )
 
     def _put_cluster(self, word: Feature, value: object) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from cloudclusters.base.near import near
 from cloudclusters.catalog import Catalog
 from cloudclusters.contract.resolution import ProviderFacts
+from cloudclusters.errors import InvalidSetting
 from cloudclusters.settings import Settings
 from cloudclusters.vocabulary import Constraint, Terms, contains, is_anything, taxonomy
 
@@ -40,7 +42,10 @@ def places(
     settings: Settings,
     providers: Mapping[str, ProviderFacts],
 ) -> dict[str, Places]:
-    """For each provider: what the contract's locale allows, else the configured region, else the reference region."""
+    """For each provider: what the contract's locale allows, else the configured region, else the reference region.
+
+    Raises `InvalidSetting` for a configured region that the catalog does not know.
+    """
     known: dict[str, list[str]] = {}
     for region in catalog.regions():
         known.setdefault(region.provider, []).append(region.region)
@@ -57,6 +62,8 @@ def _at(
         inside = None if is_anything(locale) else frozenset(_inside(locale, known))
         return Places(regions=inside, home=home)
     if configured:
+        if known and configured not in known:
+            raise _unknown(name, configured, known)
         return Places(regions=frozenset((configured,)), home=home)
     if own:
         return Places(regions=frozenset(own), home=home)
@@ -64,6 +71,14 @@ def _at(
     if reference is None or (known and reference not in known):
         return Places(regions=None)
     return Places(regions=frozenset((reference,)), assumed=True)
+
+
+def _unknown(provider: str, region: str, known: Sequence[str]) -> InvalidSetting:
+    return InvalidSetting(
+        f"{provider} has no region {region!r} in the catalog{near(region, known)}",
+        hint=f"correct region under [{provider}] (`cloudclusters config show` says where it was set); a region that is "
+        "newer than the catalog comes by `cloudclusters catalog refresh`",
+    )
 
 
 def _inside(locale: Terms, known: Sequence[str]) -> list[str]:
