@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 import cloudclusters as cc
+from cloudclusters.api.on_nodes import execute
 from cloudclusters.errors import (
     CredentialsRefused,
     DeployFailed,
     NoCapacity,
+    NodeError,
     NodeUnreachable,
     QuotaExceeded,
+    Remedy,
     WaitTimeout,
 )
 from cloudclusters.remote.ssh import HostKeyRefused
@@ -114,6 +117,41 @@ def test_quota_is_named(ec2: Bed) -> None:
     ec2.front.quotas.values["L-1216C47A"] = 6
     failure = refused("L-1216C47A", "6", count=2)
     assert isinstance(failure.__cause__, QuotaExceeded)
+
+
+def test_credentials_that_are_no_good_leave_no_record(ec2: Bed) -> None:
+    """The user can mend it, and there is nothing to clean up."""
+    ec2.expire_credentials()
+    with pytest.raises(DeployFailed, match=r"RequestExpired[^$]*Nothing had been made") as caught:
+        cc.deploy(contract(), resolve=True)
+    assert caught.value.remedy is Remedy.FIX
+    assert not cc.clusters()
+
+
+def test_price_limit_that_nothing_costs(ec2: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint is about the limit, not about capacity elsewhere."""
+    monkeypatch.setenv("CLOUDCLUSTERS_EC2_MAX_PRICE", "0.0001")
+    with pytest.raises(DeployFailed, match="SpotMaxPriceTooLow") as caught:
+        cc.deploy(contract(market="spot"), resolve=True)
+    assert "max_price" in caught.value.hint
+
+
+def test_command_that_is_not_there(ec2: Bed) -> None:
+    """Which node, which command; the user can mend it."""
+    with cc.deploy(contract(), resolve=True) as cluster:
+        with pytest.raises(NodeError, match=r"^node0 cannot start 'no-such-program': .*No such file") as caught:
+            execute(cluster, ["no-such-program"], heard=lambda *_: None)
+        assert caught.value.remedy is Remedy.FIX
+
+
+def test_sweep_from_another_home_finds_what_we_made(ec2: Bed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its store is empty, but the region is configured; without `everyone` it lists the cluster and leaves it alone."""
+    with cc.deploy(contract(), resolve=True) as cluster:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("CLOUDCLUSTERS_HOME", str(tmp_path / "another"))
+            (found,) = [finding for finding in cc.sweep(delete=True) if finding.machines]
+        assert (found.holding.cluster, found.swept) == (cluster.handle, False)
+        assert "another store" in found.claim
 
 
 def test_expired_credentials(ec2: Bed) -> None:

@@ -14,6 +14,7 @@ from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import open_all
 from cloudclusters.lifecycle.reaching import working_directory
 from cloudclusters.lifecycle.state import check_allowed
+from cloudclusters.remote.channel import NotStarted
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
 Heard = Callable[[str, int, str], None]
@@ -31,7 +32,8 @@ async def execute(
 ) -> dict[str, int]:
     """Run a command on all nodes of a cluster, or on those named; returns its exit code by node.
 
-    Waits for the end of all; when cancelled the commands are killed. Raises `IllegalState`, `NodeError`.
+    Waits for the end of all; when cancelled the commands are killed. Raises `IllegalState`, `NodeError`, and
+    `NotStarted` for a command that no node can begin.
     """
     record = await ctx.door(ctx.store.record, cluster)
     check_allowed(record, "exec")
@@ -42,12 +44,18 @@ async def execute(
         code = 0
         variables = {**rank_variables(record, node.name), **(env or {})}
         run = link.stream("run", argv=list(argv), env=variables, cwd=working_directory(record, node))
-        async with contextlib.aclosing(run) as events:
-            async for event in events:
-                if "text" in event:
-                    heard(node.name, int(str(event["fd"])), str(event["text"]))
-                else:
-                    code = int(str(event["code"]))
+        try:
+            async with contextlib.aclosing(run) as events:
+                async for event in events:
+                    if "text" in event:
+                        heard(node.name, int(str(event["fd"])), str(event["text"]))
+                    else:
+                        code = int(str(event["code"]))
+        except NotStarted as exc:
+            raise NotStarted(
+                f"{node.name} cannot start {argv[0]!r}: {exc.reason}",
+                hint="name a program there (a shell's words need `sh -c '…'`), and a `directory` that can be made",
+            ) from exc
         return code
 
     codes = await gather(one(node, links[node.name]) for node in wanted.nodes)

@@ -33,7 +33,7 @@ async def launch_role(
     zones of the region are tried before the next offer. Raises `NoCapacity` listing every attempt.
     """
     slots = tuple(node.slot for node in record.nodes if node.slot.role == role.role)
-    refusals: list[str] = []
+    refusals: list[NoCapacity] = []
     left = list(attempts)
     while left:
         offer, token = left.pop(0)
@@ -42,16 +42,18 @@ async def launch_role(
         try:
             got = await launch_slots(ctx, record, lease, slots, offer, token)
         except NoCapacity as exc:
-            refusals.append(exc.message)
+            refusals.append(exc)
             ctx.tell(record.handle, "no capacity", exc.message)
             left = [*await _in_zones(ctx, offer, token), *left]
             continue
         record = merged(record, [*instances(record), *got], now=ctx.clock.now())
         # The same state again, but from now on the machines are paid.
         return await ctx.write(changed(record, record.state, clock=ctx.clock), lease)
+    hints = {each.hint for each in refusals}
     raise NoCapacity(
-        "no offer of the plan has capacity:\n" + "\n".join(f"  {text}" for text in refusals),
-        hint="allow another region, zone or market, or see `cloudclusters explain`",
+        "no offer of the plan has capacity:\n" + "\n".join(f"  {each.message}" for each in refusals),
+        hint=(hints.pop() if len(hints) == 1 else "")
+        or "allow another region, zone or market, or see `cloudclusters explain`",
     )
 
 

@@ -91,9 +91,10 @@ async def delete_machines(
     provider = await ctx.opened(holding.provider)
     began = answered = ctx.clock.monotonic()
     asked: set[str] = set()
+    told = False
 
     async def see() -> Sequence[Instance] | None:
-        nonlocal answered
+        nonlocal answered, told
         try:
             seen = [i for i in await ctx.act(lease, provider.describe, holding) if only(i)]
             living = [i for i in seen if i.state is not InstanceState.GONE]
@@ -111,6 +112,10 @@ async def delete_machines(
         for instance in living:
             ctx.tell(holding.cluster, "terminating", node=instance.slot.name)
         settled = answered - began >= provider.traits.settles_after or (known is not None and asked.issuperset(known))
+        if not living and not settled and not told:
+            told = True
+            text = f"{provider.traits.settles_after:g} s for machines of a launch that the provider may show late"
+            ctx.tell(holding.cluster, "waiting", text)
         return seen if not living and settled else None
 
     seen = await wait_until(

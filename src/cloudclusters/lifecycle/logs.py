@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from cloudclusters.engine.protocol import Layout
 from cloudclusters.errors import NodeError, NodeUnreachable, UnknownName
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import ask, open_one
@@ -45,7 +46,12 @@ def folder(home: Path, cluster: str) -> Path:
 
 
 async def keep(ctx: Context, record: ClusterRecord) -> None:
-    """Copy the logs of every node that answers, before it goes; takes at most `KEEPING` seconds."""
+    """Copy the logs of every node that answers, before it goes; takes at most `KEEPING` seconds.
+
+    Where nothing was ever to be started there are none, and nobody is asked.
+    """
+    if record.layout == Layout():
+        return
     try:
         async with asyncio.timeout(KEEPING), asyncio.TaskGroup() as group:
             for node in record.nodes:

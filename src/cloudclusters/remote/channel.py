@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from cloudclusters.errors import NodeError, NodeUnreachable
+from cloudclusters.errors import NodeError, NodeUnreachable, Remedy
 
 MANY = 64
 """Unread events of a connection beyond which nothing more is read from it."""
@@ -38,6 +38,16 @@ class Pipe(Protocol):
     def resume_reading(self) -> None:
         """Let it arrive again."""
         ...
+
+
+class NotStarted(NodeError):
+    """A command that a node could not even begin: no such program, or it may not be executed."""
+
+    remedy = Remedy.FIX
+
+    def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
 
 
 class _Fault(msgspec.Struct, frozen=True):
@@ -176,7 +186,7 @@ class Channel(asyncio.Protocol):
         self._requests.pop(said.id or 0)
         if not request.answer.done():
             if said.error is not None:
-                request.answer.set_exception(NodeError(f"{self.where}: {said.error.text} ({said.error.kind})"))
+                request.answer.set_exception(self._refusal(said.error))
             else:
                 request.answer.set_result(said.ok or {})
         request.news.set()
@@ -189,6 +199,11 @@ class Channel(asyncio.Protocol):
         if len(request.events) > MANY and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
+
+    def _refusal(self, fault: _Fault) -> NodeError:
+        if fault.kind == "not-started":
+            return NotStarted(f"{self.where}: {fault.text}", reason=fault.text)
+        return NodeError(f"{self.where}: {fault.text} ({fault.kind})")
 
     def _unreachable(self) -> NodeUnreachable:
         return NodeUnreachable(f"the agent at {self.where} does not answer any more: {self._reason}")
