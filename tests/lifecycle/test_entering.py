@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from lifecycle_world import SMALL, World, plan_of
 
-from cloudclusters.base.cloud import Holding, Market, Place
+from cloudclusters.base.cloud import Holding, Launch, Market, Place
 from cloudclusters.contract.document import Plan
 from cloudclusters.errors import DeployFailed, InvalidSetting, NoCapacity
 from cloudclusters.lifecycle import keys
@@ -85,6 +85,14 @@ def test_half_written_key_is_made_anew(tmp_path: Path) -> None:
     public = keys.client_key(tmp_path, "C")
     (keys.folder(tmp_path, "C") / f"{keys.CLIENT}.pub").unlink()
     assert keys.client_key(tmp_path, "C") != public
+
+
+def test_a_launch_does_not_print_its_first_boot_text() -> None:
+    """It may get into a log or a traceback; the one-time key in it is trusted for some minutes."""
+    key = make_key()
+    launch = Launch(token="t", offer=SMALL, slots=(), user_data=first_boot_text("ssh-ed25519 AAAA me", key))
+    assert key.private.splitlines()[1] not in repr(launch)
+    assert "fake.small" in repr(launch)
 
 
 def test_first_boot_text_holds_one_secret_only() -> None:

@@ -143,3 +143,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """With the provider's network interface for RDMA."""
     vcpus: int | None = None
     memory_bytes: int | None = None
+
+    def __repr__(self) -> str:
+        """All but the first-boot text, which holds a key."""
+        told = (f"{name}={value!r}" for name, value in msgspec.structs.asdict(self).items() if name != "user_data")
+        return f"Launch({', '.join(told)})"
