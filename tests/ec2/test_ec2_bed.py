@@ -415,6 +415,15 @@ def test_a_launch_that_aws_made_and_does_not_show_is_asked_for_again(aws: Bed, p
     assert ids(provider.launch(holding, request())) == ids(made)
 
 
+def test_a_machine_that_lost_its_tags_is_let_go_of_too(aws: Bed, ec2, provider: Ec2Provider, holding: Holding) -> None:
+    """Nobody knows its seat, but it has the tag of the cluster, and costs."""
+    made = provider.launch(holding, request(count=2))
+    ec2.delete_tags(Resources=[made[0].id], Tags=[{"Key": "cloudclusters:slots"}])
+    assert {i.slot.role for i in living(provider, holding)} == {"worker", "stray"}
+    Settle(provider, SystemClock(), 20).let_go(holding)
+    assert not aws.left().instances
+
+
 def test_release_waits_for_the_last_machine(aws: Bed, provider: Ec2Provider, holding: Holding) -> None:
     """It says that it must be repeated, and then leaves nothing."""
     provider.launch(holding, request(MANY, 2))

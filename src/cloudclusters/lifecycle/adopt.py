@@ -58,7 +58,7 @@ async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:
             f"{holding.cluster}",
             hint=f"reconnect from there (owner {holding.owner}), or copy its CLOUDCLUSTERS_HOME here",
         )
-    seen = [i for i in await ctx.door(provider.describe, holding) if i.state not in _OVER]
+    seen = [i for i in await ctx.door(provider.describe, holding) if i.token and i.state not in _OVER]
     _check(holding, seen)
     record = _record(ctx, holding, seen)
     async with held(ctx, holding.cluster, "reconnect") as lease:

@@ -8,7 +8,7 @@ from typing import cast
 
 import msgspec
 
-from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Market, Offer, Place, SshEndpoint
+from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Market, Offer, Place, Slot, SshEndpoint
 from cloudclusters.catalog import Content
 from cloudclusters.catalog.refreshing import Survey, Tell
 from cloudclusters.errors import NotSupported, ProviderError, RequestRefused
@@ -42,6 +42,8 @@ STATES: Mapping[str, InstanceState] = {
     "shutting-down": InstanceState.TERMINATING,
     "terminated": InstanceState.GONE,
 }
+STRAY = "stray"
+"""The role of a machine that has our cluster's tag, and none that tells its seat."""
 _UP = (InstanceState.PENDING, InstanceState.RUNNING)
 _OVER = (InstanceState.TERMINATING, InstanceState.GONE)
 
@@ -197,22 +199,20 @@ def _lives(machine: Machine) -> bool:
 
 
 def _instances(machines: Iterable[Machine], region: str) -> list[Instance]:
-    found = [_instance(machine, region) for machine in machines]
-    return sorted((i for i in found if i is not None), key=lambda i: (i.slot.role, i.slot.index, i.id))
+    found = (_instance(machine, region) for machine in machines)
+    return sorted(found, key=lambda i: (i.slot.role, i.slot.index, i.id))
 
 
-def _instance(machine: Machine, region: str) -> Instance | None:
-    """A machine as we say it; None for one without the tags of a launch of ours."""
+def _instance(machine: Machine, region: str) -> Instance:
+    """A machine as we say it; one that lost the tags of its launch fills no seat, but is not forgotten."""
     words = machine.words
     slot = slot_of(words, machine.ami_launch_index)
-    if slot is None:
-        return None
     state = STATES.get(machine.state.name, InstanceState.PENDING)
     host = machine.public_ip_address or machine.private_ip_address
     return Instance(
         id=machine.instance_id,
-        slot=slot,
-        token=words.get(f"{PREFIX}token", ""),
+        slot=slot or Slot(STRAY, machine.ami_launch_index),
+        token=words.get(f"{PREFIX}token", "") if slot else "",
         state=state,
         instance_type=machine.instance_type,
         place=Place(region, machine.placement.availability_zone),
