@@ -54,6 +54,9 @@ class Relay:
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target
         self._lines: list[socket.socket] = []
+        self.flows = threading.Event()
+        """Not set: what is sent does not arrive, and nobody says so."""
+        self.flows.set()
         self._door = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._door.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -70,6 +73,7 @@ class Relay:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self.flows.wait()
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
@@ -84,6 +88,7 @@ class Relay:
 
     def close(self) -> None:
         """Cut, and take no more."""
+        self.flows.set()
         with contextlib.suppress(OSError):
             self._door.shutdown(socket.SHUT_RDWR)
         self._door.close()
@@ -103,6 +108,10 @@ class Relayed:
     def get_client(self) -> Client:
         """The client behind the relay."""
         return self._client
+
+    def is_cut_off(self) -> bool:
+        """As the relay is."""
+        return not self.relay.flows.is_set()
 
     def live_workers(self) -> Mapping[int, str]:
         """Those of the cluster."""

@@ -263,6 +263,23 @@ def test_a_connection_that_breaks_loses_no_item(relayed: Relayed) -> None:
     assert results == list(range(200))
 
 
+def test_a_network_that_is_away_for_a_while_loses_no_worker(relayed: Relayed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than a scheduler may be silent: no node answers, and nobody says that their machines are gone."""
+    monkeypatch.setattr("cloudclusters.api.compute.lane.SILENCE", 0.5)
+    monkeypatch.setattr("cloudclusters.api.compute.lane.ANSWER", 0.3)
+
+    def cut(done: int, _total: int | None) -> None:
+        if done > 30 and not back.is_alive() and relayed.relay.flows.is_set() and not gone.is_set():
+            gone.set()
+            relayed.relay.flows.clear()
+            back.start()
+
+    gone = threading.Event()
+    back = threading.Timer(3.0, relayed.relay.flows.set)
+    assert pmap(nap, range(200), clusters=[relayed], progress=cut) == list(range(200))
+    assert gone.is_set()
+
+
 def test_a_connection_that_stays_broken_is_told(relayed: Relayed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than waiting for ever."""
     monkeypatch.setattr("cloudclusters.api.compute.lane.SILENCE", 2.0)

@@ -21,6 +21,10 @@ class Known:
         """Not needed here."""
         raise NotImplementedError
 
+    def is_cut_off(self) -> bool:
+        """Its nodes are on this machine."""
+        return False
+
     def live_workers(self) -> Mapping[int, str]:
         """The worker, or the error of a cluster that is going."""
         if self.fails:

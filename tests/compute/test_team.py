@@ -21,6 +21,10 @@ class Cluster:
         """Not needed here."""
         raise NotImplementedError
 
+    def is_cut_off(self) -> bool:
+        """Its nodes are on this machine."""
+        return False
+
     def live_workers(self) -> Mapping[int, str]:
         """By pid."""
         return {pid: f"node{pid}/worker0/x" for pid in self._pids}

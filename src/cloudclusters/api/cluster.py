@@ -156,6 +156,15 @@ class Cluster:
         """The name by which the engine knows each living worker, by pid."""
         return {worker.pid: worker.full_name for worker in self._living() if worker.kind is Kind.WORKER}
 
+    def is_cut_off(self) -> bool:
+        """Whether no node of the cluster answers, though its provider does not say that the machines are gone.
+
+        Then it may be our own network. Takes some seconds.
+        """
+        from cloudclusters.lifecycle.seeing import is_cut_off
+
+        return core_loop().run(is_cut_off(self._session.context, self.record))
+
     # The scheduler
 
     def _forwards(self, record: ClusterRecord) -> dict[str, str]:

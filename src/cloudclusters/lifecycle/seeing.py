@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from cloudclusters.base.cloud import InstanceState
+from cloudclusters.base.cloud import InstanceState, SshEndpoint
+from cloudclusters.base.gather import gather
 from cloudclusters.engine.protocol import Kind
+from cloudclusters.errors import NodeError, ProviderError
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.machines import lost
+from cloudclusters.lifecycle.links import open_one
+from cloudclusters.lifecycle.machines import look, lost
 from cloudclusters.lifecycle.processes import living
-from cloudclusters.store.record import ClusterRecord, ClusterState
+from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
 
 async def seen_state(ctx: Context, record: ClusterRecord) -> tuple[ClusterState, str]:
@@ -43,3 +46,25 @@ async def _missing(ctx: Context, record: ClusterRecord) -> str:
     if dead and record.state is ClusterState.BROKEN:
         return "not running: " + ", ".join(f"{p.name} on {p.node}" for p in dead)
     return ""
+
+
+async def is_cut_off(ctx: Context, record: ClusterRecord) -> bool:
+    """Whether no node answers over SSH, and the provider does not say that a machine is gone: perhaps our network.
+
+    A node that answers, or a machine that is gone, says that it is not that.
+    """
+    far = [node for node in record.nodes if node.instance and isinstance(node.instance.endpoint, SshEndpoint)]
+    if not far or any(await gather(_answers(ctx, record, node) for node in far)):
+        return False
+    try:
+        return not lost(await look(ctx, record))
+    except ProviderError:
+        return True
+
+
+async def _answers(ctx: Context, record: ClusterRecord, node: NodeRecord) -> bool:
+    try:
+        await open_one(ctx, record, node, patience=0)
+    except NodeError:
+        return False
+    return True

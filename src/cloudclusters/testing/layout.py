@@ -154,6 +154,10 @@ class RunningLayout:
         workers = [one for one in self.running if one.process.kind is Kind.WORKER]
         return dict(enumerate(workers, self._first_pid))
 
+    def is_cut_off(self) -> bool:
+        """Its nodes are on this machine."""
+        return False
+
     def live_workers(self) -> Mapping[int, str]:
         """The workers that live, by pid."""
         return {pid: one.full_name for pid, one in self.workers().items() if one.child.poll() is None}

@@ -30,6 +30,8 @@ LOOK_EVERY = 1.0
 """Seconds between looks at which workers live."""
 SILENCE = 20.0
 """Seconds without an answer of the scheduler after which its workers count as lost."""
+CUT_OFF = 150.0
+"""Seconds of silence that are borne while no node at all answers and none is known to be gone: our network, perhaps."""
 ANSWER = 5.0
 """Seconds that one look may take."""
 JOIN = 10.0
@@ -209,12 +211,17 @@ class Lane(Follower):
             try:
                 seen = self._look()
             except (OSError, TimeoutError, RuntimeError):
-                if self.client.status == "closed" or time.monotonic() - heard > SILENCE:
+                silence = time.monotonic() - heard
+                if self.client.status == "closed" or (silence > SILENCE and not self._may_come_back(silence)):
                     self._post(Seen(self.number, {}))
                     return
             else:
                 heard = time.monotonic()
                 self._post(Seen(self.number, seen))
+
+    def _may_come_back(self, silence: float) -> bool:
+        """Whether it is the way to the cluster that is lost, as when a laptop has no network for a minute."""
+        return silence < CUT_OFF and self.share.cluster.is_cut_off()
 
     def _look(self) -> dict[str, int]:
         scheduler = self.client.scheduler

@@ -28,6 +28,10 @@ class HasWorkers(Protocol):
         """The workers that live now: the name each has in Dask (`node/process/life`), by pid."""
         ...
 
+    def is_cut_off(self) -> bool:
+        """Whether nothing of the cluster reaches us, and nobody says that its machines are gone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
