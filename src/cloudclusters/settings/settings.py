@@ -15,7 +15,18 @@ from cloudclusters.settings.layer import Layer, Setting, Value, Vocabulary
 
 OLD_FILE = "CCconfig.toml"
 OLD_VARIABLE = "CLOUD_CLUSTERS_CONFIG"
-RESERVED = ("HOME", "DEBUG", "CLUSTER", "INSTANCE", "LIFE", "NODE", "READY_FD", "TEST_BED", "BED_OUTSIDE", "BED_REPORTS")
+RESERVED = (
+    "HOME",
+    "DEBUG",
+    "CLUSTER",
+    "INSTANCE",
+    "LIFE",
+    "NODE",
+    "READY_FD",
+    "TEST_BED",
+    "BED_OUTSIDE",
+    "BED_REPORTS",
+)
 """Variables of ours that are no setting: our home, tracebacks on request, and what an agent tells its processes."""
 
 Row = tuple[str, str, Value, str, str]
