@@ -130,6 +130,13 @@ class Session:
         used = {summary.provider for summary in self.store.summaries(terminated=True)}
         return [each.name for each in plugins() if each.name in used or each.traits.free or self.is_set_up(each)]
 
+    def clouds(self) -> list[str]:
+        """Those of the known providers that are clouds and installed; imports no SDK."""
+        from cloudclusters.provider.registry import missing_modules, plugins
+
+        known = self.known_providers()
+        return [p.name for p in plugins() if p.name in known and p.traits.cloud and not missing_modules(p)]
+
     def is_set_up(self, plugin: Plugin) -> bool:
         """Whether this is a cloud whose SDK is installed and which has a region in the configuration; calls nobody."""
         from cloudclusters.provider.registry import missing_modules

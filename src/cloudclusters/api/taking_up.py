@@ -30,23 +30,10 @@ async def _one(of: Session, target: Target) -> str:
 
 
 async def _elsewhere(of: Session, word: str, unknown: UnknownHandle) -> str:
-    names = clouds(of)
+    names = of.clouds()
     holding, troubles = await find_elsewhere(of.context, word, names)
     if holding is not None:
         return (await adopt(of.context, holding)).handle
     looked = f"; nor does {' or '.join(names)} have it" if names and not troubles else ""
     told = f"; {'; '.join(troubles)}" if troubles else ""
     raise UnknownHandle(f"{unknown.message}{looked}{told}", hint=unknown.hint) from None
-
-
-def clouds(of: Session) -> list[str]:
-    """The installed clouds that somebody configured: those with a region."""
-    from cloudclusters.provider.registry import missing_modules, plugins
-
-    known = [plugin for plugin in plugins() if plugin.traits.cloud and not missing_modules(plugin)]
-    return [plugin.name for plugin in known if of.settings.text(plugin.name, "region") or plugin.name in used(of)]
-
-
-def used(of: Session) -> set[str]:
-    """The providers of the clusters in our store."""
-    return {summary.provider for summary in of.store.summaries(terminated=True)}

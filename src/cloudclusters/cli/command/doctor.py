@@ -60,18 +60,14 @@ def _safely(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 def _clouds() -> list[str]:
-    """The installed clouds that are in use here: a region is configured, or a cluster of the store is there.
+    """The installed clouds that are in use here: a region is configured, or the store has, or had, a cluster there.
 
     Without one nothing is asked of anybody, and no SDK is imported.
     """
     from cloudclusters.api.session import session
-    from cloudclusters.provider.registry import missing_modules, plugins
 
-    of = session()
     try:
-        used = {summary.provider for summary in of.store.summaries()}
-        clouds = [plugin for plugin in plugins() if plugin.traits.cloud and not missing_modules(plugin)]
-        return [cloud.name for cloud in clouds if cloud.name in used or of.is_set_up(cloud)]
+        return session().clouds()
     except CloudClustersError:
         return []  # the store or the settings are a finding of their own
 
