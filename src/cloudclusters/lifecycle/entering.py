@@ -38,6 +38,7 @@ async def user_data(ctx: Context, record: ClusterRecord, token: str) -> str:
 
 
 async def run_to_end(link: Link, argv: Collection[str]) -> tuple[int, str]:
+    """Run a command on a node to its end: its exit code, and what it wrote. Raises `NodeError`."""
     output: list[str] = []
     code = 0
     async with contextlib.aclosing(link.stream("run", argv=list(argv))) as events:
