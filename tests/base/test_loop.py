@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -96,3 +98,31 @@ def test_a_blocking_call_from_the_core_loop_itself_is_refused(core: CoreLoop) ->
 def test_the_core_loop_is_one_per_process() -> None:
     """Asked twice, the same loop."""
     assert core_loop() is core_loop()
+
+
+_ENDING = """
+import asyncio, atexit
+from cloudclusters.base.loop import core_loop
+
+async def work():
+    return await asyncio.to_thread(sum, [1, 2])
+
+async def fails():
+    await asyncio.to_thread(int, "no number")
+
+def end():
+    print(core_loop().run(work()))
+    try:
+        core_loop().run(fails())
+    except ValueError as exc:
+        print(exc)
+
+core_loop()
+atexit.register(end)
+"""
+
+
+def test_threads_are_there_when_the_program_ends() -> None:
+    """A deploy in the background that is waited for then goes on: asyncio's own pool would refuse."""
+    ended = subprocess.run([sys.executable, "-c", _ENDING], capture_output=True, text=True, check=True, timeout=30)
+    assert ended.stdout.splitlines() == ["3", "invalid literal for int() with base 10: 'no number'"]

@@ -86,3 +86,13 @@ def test_reconnect_from_another_process_and_from_another_machine(
     cluster.close()
     assert cc.status("shared", refresh=True).state is ClusterState.BROKEN
     cc.terminate("shared")
+
+
+def test_program_that_ends_while_a_deploy_goes_on(ec2: Bed) -> None:
+    """It is waited for, and goes on to its end, although the main thread has ended."""
+    code = (
+        "import cloudclusters as cc; "
+        "c = cc.cluster(node_provider='ec2', node_count=2, node_machinetype='t3.xlarge', engine='none'); "
+        "print(cc.deploy(c, resolve=True, wait=False).handle)"
+    )
+    assert cc.status(python(code)).state is ClusterState.RUNNING

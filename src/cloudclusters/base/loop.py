@@ -12,9 +12,11 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Coroutine
-from typing import Generic, Self, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, ParamSpec, Self, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -37,6 +39,7 @@ class CoreLoop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_default_executor(_Threads(thread_name_prefix="cloudclusters"))
         self._thread = threading.Thread(target=self._serve, name="cloudclusters-core", daemon=True)
         self._thread.start()
 
@@ -98,6 +101,31 @@ class CoreLoop:
             self._thread.join(timeout=5)
         if not self.loop.is_running():
             self.loop.close()
+
+
+class _Threads(ThreadPoolExecutor):
+    """The loop's threads, which libraries use as well; takes calls also once the main thread has ended.
+
+    A deploy that goes on then is waited for, and has to go on.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
+        """Run a call in a thread of the pool; in one of its own when the pool has been closed."""
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:
+            future: concurrent.futures.Future[T] = concurrent.futures.Future()
+            threading.Thread(target=_answer, args=(future, lambda: fn(*args, **kwargs)), daemon=True).start()
+            return future
+
+
+def _answer(future: concurrent.futures.Future[T], call: Callable[[], T]) -> None:
+    try:
+        result = call()
+    except BaseException as exc:  # noqa: BLE001  # raised where the call is awaited
+        future.set_exception(exc)
+    else:
+        future.set_result(result)
 
 
 class _Job(Generic[T]):
