@@ -50,6 +50,13 @@ def test_words_do_not_set_what_a_provider_runs_here() -> None:
     assert carried("fake", {"peer": [machine(pieces("plan", text.decode()))]}).settings == {"directory": "work"}
 
 
+def test_no_setting_that_names_a_file_travels() -> None:
+    """Who writes a tag must not choose which folder of ours is sent to the nodes."""
+    plan = msgspec.structs.replace(plan_of(2), settings={"sync_folder": "/home/me/.ssh", "script": "x", "user": "me"})
+    words = plan_words(plan, SMALL)
+    assert carried("fake", {"peer": [machine(words)]}).settings == {"user": "me"}
+
+
 def test_foreign_words_are_told() -> None:
     """A machine of another release, or of nobody's."""
     with pytest.raises(StoreError, match="i-0 does not carry the plan"):

@@ -20,6 +20,8 @@ from cloudclusters.settings.keys import KEYS
 PIECE = 250
 """Characters of one word; most providers keep 256."""
 PLAN, PRICE, HOST_KEYS = "plan", "usd", "host-keys"
+_OF_THIS_MACHINE = ("conda_file", "first_boot", "requirements", "script", "sync_folder")
+"""Settings that name files here: what another machine said of its own would send ours to the nodes."""
 _SHORT = 22
 """Characters of a fingerprint that are kept: 128 bits, too many for anybody to find another key with."""
 
@@ -38,12 +40,17 @@ class _Carried(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Roles that asked for it."""
 
 
+def _travelling(settings: Mapping[str, Setting]) -> list[tuple[str, Setting]]:
+    """The settings that may come from a tag, which somebody else may have written."""
+    return [(name, value) for name, value in settings.items() if name in KEYS and name not in _OF_THIS_MACHINE]
+
+
 def plan_words(plan: Plan, offer: Offer) -> dict[str, str]:
     """The words of a launch: what of the plan its machines need to be taken up again, and their price.
 
-    Of the settings only those of the package's own table: a provider's are asked for where they are needed.
+    Of the settings only those of the package's own table, and none that names a file of this machine.
     """
-    kept = {name: value for name, value in plan.settings.items() if name in KEYS and value != KEYS[name].default}
+    kept = {name: value for name, value in _travelling(plan.settings) if value != KEYS[name].default}
     carried = _Carried(
         contract=plan.contract,
         cluster_type=plan.cluster_type.value,
@@ -86,7 +93,7 @@ def plan_of(provider: str, instances: Mapping[str, list[Instance]]) -> Plan:
         engine=carried.engine,
         environment=carried.environment,
         image=carried.image,
-        settings={name: value for name, value in carried.settings.items() if name in KEYS},
+        settings=dict(_travelling(carried.settings)),
     )
 
 
