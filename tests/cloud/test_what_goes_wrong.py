@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -152,6 +154,22 @@ def test_sweep_from_another_home_finds_what_we_made(ec2: Bed, tmp_path: Path, mo
             (found,) = [finding for finding in cc.sweep(delete=True) if finding.machines]
         assert (found.holding.cluster, found.swept) == (cluster.handle, False)
         assert "another store" in found.claim
+
+
+def test_driver_that_is_killed_in_the_middle_of_deploy(ec2: Bed) -> None:
+    """`sweep` finds what it made, says so, and deletes it, although the cluster's record claims it."""
+    command = [sys.executable, "-m", "cloudclusters"]
+    wish = ["node_provider=ec2", "node_count=2", "node_machinetype=t3.xlarge", "engine=none"]
+    with subprocess.Popen([*command, "deploy", *wish, "-y"], stderr=subprocess.PIPE, text=True) as driver:
+        assert driver.stderr is not None
+        for line in driver.stderr:
+            if "connecting" in line:
+                break
+        driver.kill()
+    assert ec2.left().instances
+    swept = subprocess.run([*command, "sweep", "-y"], capture_output=True, text=True, check=True, timeout=60)
+    assert "finishing what was left half-way" in swept.stderr
+    assert not ec2.left()
 
 
 def test_expired_credentials(ec2: Bed) -> None:

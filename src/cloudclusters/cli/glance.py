@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from cloudclusters.api.session import session
@@ -17,11 +18,13 @@ def record_of(cluster: str, *, refresh: bool = False) -> ClusterRecord:
     """The record of a cluster by handle or name, mended when its verb died; looks with `refresh`."""
     store = session().store
     handle = store.find(cluster)
-    if refresh or handle in store.left_open():
-        from cloudclusters.api.verbs import status
+    left = handle in store.left_open()
+    if not (refresh or left):
+        return store.record(handle)
+    from cloudclusters.api.verbs import status
 
+    with _finishing(left=left):
         return status(handle, refresh=True)
-    return store.record(handle)
 
 
 def records(*, terminated: bool = False, since: float | None = None, refresh: bool = False) -> list[ClusterRecord]:
@@ -29,16 +32,28 @@ def records(*, terminated: bool = False, since: float | None = None, refresh: bo
     from cloudclusters.store.record import ClusterState
 
     store = session().store
-    due = set(store.left_open())
+    left = store.left_open()
+    due = set(left)
     if refresh:
         due.update(record.handle for record in store.records() if record.state is not ClusterState.TERMINATED)
     if due:
         from cloudclusters.api.verbs import mend
         from cloudclusters.cli.console import warn
 
-        for failure in mend(sorted(due)):
+        with _finishing(left=bool(left)):
+            failures = mend(sorted(due))
+        for failure in failures:
             warn(failure)
     return store.records(terminated=terminated, since=since)
+
+
+def _finishing(*, left: bool) -> AbstractContextManager[None]:
+    """Show what is done where a verb was left half-way: it takes time, and may delete machines."""
+    if not left:
+        return nullcontext()
+    from cloudclusters.cli import progress
+
+    return progress.shown("finishing what was left half-way")
 
 
 def complete_cluster(_ctx: Context, _parameter: Parameter, incomplete: str) -> list[CompletionItem[str]]:

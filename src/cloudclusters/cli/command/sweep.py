@@ -8,6 +8,7 @@ import click
 
 from cloudclusters.cli import progress
 from cloudclusters.cli.console import Command, Row, agreed, json_option, say, show_rows, yes_option
+from cloudclusters.cli.glance import records
 
 if TYPE_CHECKING:
     from cloudclusters.lifecycle.sweep import Finding
@@ -35,6 +36,7 @@ def sweep(everyone: bool, yes: bool, as_json: bool) -> None:
     """
     from cloudclusters.api import verbs
 
+    records()  # finishes what was left half-way, as every command that looks does
     found = verbs.sweep(everyone=everyone)
     unclaimed = [finding for finding in found if not finding.claim]
     if not unclaimed:
