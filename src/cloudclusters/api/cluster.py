@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from cloudclusters.api.session import Session, session
 from cloudclusters.base.loop import core_loop
+from cloudclusters.base.table import counted
 from cloudclusters.engine.protocol import Kind
 from cloudclusters.errors import NodeError, WaitTimeout
 from cloudclusters.lifecycle import keys, links, processes
@@ -68,7 +69,7 @@ class Cluster:
         price = record.plan.hourly_usd
         cost = "price unknown" if price is None else f"${price:g}/h"
         named = f" {record.name!r}" if record.name else ""
-        size = f"{len(record.nodes)} nodes at {record.holding.provider}"
+        size = f"{counted(len(record.nodes), 'node')} at {record.holding.provider}"
         return f"<Cluster{named} {self.handle}: {record.state}, {size}, {cost}>"
 
     def __eq__(self, other: object) -> bool:

@@ -8,6 +8,7 @@ import os
 import sys
 
 from cloudclusters.api.session import Session
+from cloudclusters.base.table import counted
 from cloudclusters.errors import CloudClustersError
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
@@ -64,7 +65,7 @@ def still_running(of: Session) -> list[str]:
         cost = "at an unknown price" if price is None else f"${price:g} per hour"
         named = f"{record.name} ({handle})" if record.name else handle
         lines.append(
-            f"cloudclusters: {named} is still {record.state}: {len(record.nodes)} nodes at {record.holding.provider}, "
-            f"{cost}; end it with `cloudclusters terminate {record.name or handle}`"
+            f"cloudclusters: {named} is still {record.state}: {counted(len(record.nodes), 'node')} at "
+            f"{record.holding.provider}, {cost}; end it with `cloudclusters terminate {record.name or handle}`"
         )
     return lines

@@ -9,6 +9,7 @@ import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState, SshEndpoint
 from cloudclusters.base.handle import is_handle
+from cloudclusters.base.table import counted
 from cloudclusters.errors import CloudClustersError, IllegalState, NameTaken, NotSupported, StoreError, UnknownHandle
 from cloudclusters.lifecycle import keys, words
 from cloudclusters.lifecycle.context import Context
@@ -68,7 +69,7 @@ async def adopt(ctx: Context, holding: Holding) -> ClusterRecord:
         except NameTaken:
             record = msgspec.structs.replace(record, name="")
             await ctx.door(ctx.store.create, record, lease)
-        ctx.tell(record.handle, "taken up", f"{len(seen)} machines of {holding.owner}")
+        ctx.tell(record.handle, "taken up", f"{counted(len(seen), 'machine')} of {holding.owner}")
     if record.state is ClusterState.INTERRUPTED:
         return await reconnect(ctx, record.handle)
     return await restart(ctx, record.handle)

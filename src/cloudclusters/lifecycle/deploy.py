@@ -10,6 +10,7 @@ from cloudclusters.base.cloud import Holding, InstanceState, Place, Slot
 from cloudclusters.base.door import finish
 from cloudclusters.base.gather import gather
 from cloudclusters.base.handle import new_handle
+from cloudclusters.base.table import counted
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
 from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported, ProviderError, Remedy
 from cloudclusters.lifecycle.booted import first_boot_done
@@ -136,7 +137,7 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
     await settle(ctx, record)
     await close_steps(ctx, record.handle, lease, "all processes are ready")
     record = await ctx.write(changed(record, ClusterState.RUNNING, clock=ctx.clock), lease)
-    ctx.tell(record.handle, "running", f"{len(record.nodes)} nodes are ready")
+    ctx.tell(record.handle, "running", f"{counted(len(record.nodes), 'node')} ready")
     return record
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudclusters.base.table import counted
 from cloudclusters.cli.console import Command, agreed, json_option, say, show, show_json, warn, yes_option
 from cloudclusters.cli.duration import seconds
 from cloudclusters.cli.wish import contract_of, words_argument
@@ -125,7 +126,7 @@ def _report(record: ClusterRecord, *, as_json: bool) -> None:
         )
         return
     title = f"{record.name} ({record.handle})" if record.name else record.handle
-    show(f"{title} is {record.state}: {len(record.nodes)} nodes, {price_of(record.plan)}")
+    show(f"{title} is {record.state}: {counted(len(record.nodes), 'node')}, {price_of(record.plan)}")
     if record.plan.engine == "dask":
         show(f'  compute    cc.reconnect("{name}") in Python')
     show(f"  look       cloudclusters status {name}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudclusters.base.table import counted
 from cloudclusters.cli import progress
 from cloudclusters.cli.console import Command, Row, agreed, json_option, say, show_rows, yes_option
 from cloudclusters.cli.glance import records
@@ -46,7 +47,8 @@ def sweep(everyone: bool, yes: bool, as_json: bool) -> None:
     if not yes:
         _show(found, as_json=as_json)
         machines = sum(finding.machines for finding in unclaimed)
-        if not agreed(f"Delete {machines} machines of {len(unclaimed)} clusters that nobody claims?", yes=False):
+        what = f"{counted(machines, 'machine')} of {counted(len(unclaimed), 'cluster')}"
+        if not agreed(f"Delete {what} that nobody claims?", yes=False):
             say("nothing was deleted")
             return
     with progress.shown("sweeping"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudclusters.base.table import counted
 from cloudclusters.cli import progress
 from cloudclusters.cli.console import Command, agreed, json_option, say, show_json, usd, yes_option
 from cloudclusters.cli.costs import hourly, spent
@@ -99,7 +100,7 @@ def scale(cluster: str, n: int, as_json: bool) -> None:
     """
     from cloudclusters.api import verbs
 
-    with progress.shown(f"scaling to {n} nodes"):
+    with progress.shown(f"scaling to {counted(n, 'node')}"):
         found = verbs.scale(cluster, n)
     _report(found, as_json=as_json)
 
