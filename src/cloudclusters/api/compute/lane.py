@@ -206,22 +206,30 @@ class Lane(Follower):
         self._output.drain()
 
     def _watch(self) -> None:
-        heard = time.monotonic()
+        heard = excused = time.monotonic()
+        cut_off = False
         while not self._stop.wait(LOOK_EVERY):
             try:
                 seen = self._look()
             except (OSError, TimeoutError, RuntimeError):
-                silence = time.monotonic() - heard
-                if self.client.status == "closed" or (silence > SILENCE and not self._may_come_back(silence)):
-                    self._post(Seen(self.number, {}))
-                    return
+                if self.client.status == "closed":
+                    break
+                if time.monotonic() - excused > SILENCE:
+                    was, cut_off = cut_off, self._is_cut_off(heard)
+                    if not (cut_off or was):
+                        break
+                    excused = time.monotonic()  # now, or until a moment ago: then it has a while to answer
             else:
-                heard = time.monotonic()
+                heard = excused = time.monotonic()
+                cut_off = False
                 self._post(Seen(self.number, seen))
+        else:
+            return
+        self._post(Seen(self.number, {}))
 
-    def _may_come_back(self, silence: float) -> bool:
+    def _is_cut_off(self, heard: float) -> bool:
         """Whether it is the way to the cluster that is lost, as when a laptop has no network for a minute."""
-        return silence < CUT_OFF and self.share.cluster.is_cut_off()
+        return time.monotonic() - heard < CUT_OFF and self.share.cluster.is_cut_off()
 
     def _look(self) -> dict[str, int]:
         scheduler = self.client.scheduler
