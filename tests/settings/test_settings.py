@@ -223,3 +223,18 @@ def test_home_follows_the_variable_else_the_platform(tmp_path: Path) -> None:
 def test_variables_of_an_agent_are_no_settings(places: dict[str, Path]) -> None:
     """A worker may import cloudclusters: what its agent tells it is not a misspelt setting."""
     assert load(places, CLOUDCLUSTERS_LIFE="abc", CLOUDCLUSTERS_NODE="node0", CLOUDCLUSTERS_READY_FD="7").flat() == {}
+
+
+def test_variables_of_a_clouds_own_tools_count_least(places: dict[str, Path]) -> None:
+    """AWS_REGION is where everything else of AWS works; whoever says something to us means that."""
+    named = {"ec2": {"AWS_DEFAULT_REGION": "region", "AWS_REGION": "region"}}
+    environ = {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "us-east-2"}
+    found = Settings.load(cwd=places["project"], environ=environ, home=places["person"], variables=named)
+    assert found.text("ec2", "region") == "us-east-2"
+    setting = found.get("ec2", "region")
+    assert setting is not None
+    assert setting.origin == "variable AWS_REGION"
+    assert "AWS_REGION" in str(found.explain())
+    (places["project"] / "cloudclusters.toml").write_text('[ec2]\nregion = "us-west-2"\n')
+    again = Settings.load(cwd=places["project"], environ=environ, home=places["person"], variables=named)
+    assert again.text("ec2", "region") == "us-west-2"

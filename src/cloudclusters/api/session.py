@@ -63,7 +63,11 @@ class Session:
         from cloudclusters.provider.registry import built_in
         from cloudclusters.settings import Settings
 
-        return Settings.load(plugins={plugin.name: dict(plugin.settings) for plugin in built_in()})
+        known = built_in()
+        return Settings.load(
+            plugins={plugin.name: dict(plugin.settings) for plugin in known},
+            variables={plugin.name: plugin.variables for plugin in known},
+        )
 
     @_Once
     def store(self) -> Store:

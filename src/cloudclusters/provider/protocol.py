@@ -217,6 +217,8 @@ class Plugin:
     """The SDK's top-level modules; the provider is installed when all can be found."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The keys of its configuration section, each with its meaning."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the provider's own tools that set keys of its section, when nobody else does."""
     policy: Callable[[Mapping[str, str]], str] | None = None
     """The least rights that a user needs for these settings, as the provider writes them down."""
     hidden: bool = False

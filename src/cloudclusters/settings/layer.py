@@ -127,6 +127,20 @@ def from_variables(environ: Mapping[str, str], vocabulary: Vocabulary, *, reserv
     return Layer(values=values)
 
 
+def from_foreign_variables(
+    environ: Mapping[str, str], vocabulary: Vocabulary, variables: Mapping[str, Mapping[str, str]]
+) -> Layer:
+    """Read the variables of other tools, by section; the later of two that set the same key counts."""
+    values: dict[str, dict[str, Setting]] = {}
+    for section, names in variables.items():
+        for variable, name in names.items():
+            if environ.get(variable):
+                key = vocabulary.key(section, name, variable)
+                setting = Setting(checked(key, environ[variable], variable), f"variable {variable}", key.idle)
+                values.setdefault(section, {})[key.name] = setting
+    return Layer(values=values)
+
+
 def _variable(variable: str, name: str, vocabulary: Vocabulary) -> tuple[str, Key]:
     for section in vocabulary.sections():
         rest = name.removeprefix(f"{section}_")

@@ -54,16 +54,18 @@ class Settings:
         environ: Mapping[str, str] | None = None,
         home: Path | None = None,
         plugins: Mapping[str, Mapping[str, str]] | None = None,
+        variables: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Settings:
         """Read every layer that there is; raises `InvalidSetting` with file, line and key.
 
-        `home` is the user's home directory; `plugins` gives providers' own keys, with meanings, by section.
+        `home` is the user's home directory; `plugins` gives providers' own keys, with meanings, by section,
+        and `variables` those of their own tools, by section and with the key that each sets; they weigh least.
         """
         environ = os.environ if environ is None else environ
         cwd = Path.cwd() if cwd is None else cwd.absolute()
         home = Path.home() if home is None else home
         vocabulary = Vocabulary(plugins or {})
-        layers = [layer.defaults()]
+        layers = [layer.defaults(), layer.from_foreign_variables(environ, vocabulary, variables or {})]
         for title, path in _files(cwd, environ, home):
             layers.append(layer.from_file(path, title, vocabulary))
         layers.append(layer.from_variables(environ, vocabulary, reserved=RESERVED))

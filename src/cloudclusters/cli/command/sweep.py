@@ -42,7 +42,7 @@ def sweep(everyone: bool, yes: bool, as_json: bool) -> None:
     unclaimed = [finding for finding in found if not finding.claim]
     if not unclaimed:
         _show(found, as_json=as_json)
-        say("left behind: nothing")
+        say(_claimed(found))
         return
     if not yes:
         _show(found, as_json=as_json)
@@ -57,6 +57,14 @@ def sweep(everyone: bool, yes: bool, as_json: bool) -> None:
         _show(swept, as_json=as_json)
     left = [finding for finding in swept if not finding.claim and not finding.swept]
     say(f"deleted: {sum(finding.swept for finding in swept)}; left behind: {len(left) or 'nothing'}")
+
+
+def _claimed(found: list[Finding]) -> str:
+    """What is left when everything is claimed."""
+    machines = sum(finding.machines for finding in found)
+    return (
+        f"nobody's: nothing; {counted(machines, 'machine')} claimed, as shown" if machines else "left behind: nothing"
+    )
 
 
 def _show(found: list[Finding], *, as_json: bool) -> None:

@@ -92,14 +92,20 @@ def reconnect(clusters: Sequence[str], as_json: bool) -> None:
 @click.command(cls=Command)
 @click.argument("cluster", shell_complete=complete_cluster)
 @click.argument("n", type=int, metavar="N")
+@yes_option
 @json_option
-def scale(cluster: str, n: int, as_json: bool) -> None:
+def scale(cluster: str, n: int, yes: bool, as_json: bool) -> None:
     """Bring a running cluster to N compute nodes; waits until it is so.
 
-    Work on nodes that leave is moved to the others first. New nodes are paid at the cluster's own offer.
+    Work on nodes that leave is moved to the others first. New nodes are paid at the cluster's own offer: on a terminal
+    you are asked first, unless -y is given.
     """
     from cloudclusters.api import verbs
 
+    question = _growth(record_of(cluster), n)
+    if question and not agreed(question, yes=yes, must=False):
+        say("nothing was bought")
+        return
     with progress.shown(f"scaling to {counted(n, 'node')}"):
         found = verbs.scale(cluster, n)
     _report(found, as_json=as_json)
@@ -123,6 +129,17 @@ def terminate(clusters: Sequence[str], yes: bool, as_json: bool) -> None:
     with progress.shown("terminating"):
         found = verbs.terminate(*clusters)
     _report(found, as_json=as_json)
+
+
+def _growth(record: ClusterRecord, n: int) -> str:
+    """What to ask before nodes are bought; empty when none are, or they cost nothing."""
+    compute = [node for node in record.nodes if node.slot.role != "manager"]
+    more = n - len(compute)
+    if more <= 0 or not compute or compute[-1].offer.hourly_usd == 0:
+        return ""
+    offer = compute[-1].offer
+    price = "an unknown price" if offer.hourly_usd is None else f"${usd(more * offer.hourly_usd)}"
+    return f"Buy {counted(more, 'more node')} ({offer.instance_type}) for {_title(record)} at {price} per hour?"
 
 
 def _report(found: Cluster | list[Cluster], *, as_json: bool, after: str = "") -> None:

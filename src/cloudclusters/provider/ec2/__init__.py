@@ -50,5 +50,6 @@ PLUGIN = Plugin(
         "sweep_regions": "the regions that are looked through for what we hold, with spaces between; "
         "by default all that the account has enabled",
     },
+    variables={"AWS_DEFAULT_REGION": "region", "AWS_REGION": "region"},
     policy=least_policy,
 )

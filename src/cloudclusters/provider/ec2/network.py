@@ -46,7 +46,8 @@ def admit_caller(
     group = our_group(account, region, holding.cluster)
     if group is None:
         raise RequestRefused(
-            f"ec2 in {region} has no security group of {holding.cluster}", hint="terminate the cluster and deploy it anew: without its group nobody enters its machines"
+            f"ec2 in {region} has no security group of {holding.cluster}",
+            hint="terminate the cluster and deploy it anew: without its group nobody enters its machines",
         )
     return _admitted(account, region, settings, group, ports)
 
