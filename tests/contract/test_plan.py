@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 import pytest
 
+from cloudclusters.base.cloud import Offer
 from cloudclusters.catalog import Catalog, MachineType, Price
 from cloudclusters.contract.document import Contract, Plan
-from cloudclusters.contract.plan import plan
-from cloudclusters.contract.resolution import ProviderFacts
+from cloudclusters.contract.plan import _foreign, plan
+from cloudclusters.contract.resolution import Choice, ProviderFacts
 from cloudclusters.contract.resolve import resolve
 from cloudclusters.errors import InvalidContract, InvalidSetting, MissingExtra, NoMatch, NotSupported
 from cloudclusters.settings import Settings
@@ -164,3 +165,14 @@ def test_a_plan_and_a_contract_print_as_small_tables(contract: Contracts, readme
         "  node_machinetype=t3.xlarge",
         "  cluster_locale=us-east-1",
     ]
+
+
+def test_foreign_processors_are_told_where_packages_are_sent() -> None:
+    """The cheapest machine may be unable to run what is installed here."""
+    choice = Choice(rank=1, offer=Offer(provider="ec2", instance_type="x2gd.medium"), isa="arm64")
+    (warning,) = _foreign(choice, "x86_64")
+    assert "x2gd.medium has arm64 processors" in warning
+    assert "processor_isa=x86_64" in warning
+    assert _foreign(choice, "arm64") == []
+    assert _foreign(choice, "") == []
+    assert _foreign(msgspec.structs.replace(choice, isa=""), "x86_64") == []

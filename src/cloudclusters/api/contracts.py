@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 import warnings
 from collections.abc import Sequence
@@ -216,7 +217,13 @@ def resolved_plan(of: Session, contract: Contract) -> Plan:
             f"since contract {contract.handle} was resolved, {'; '.join(changes)}",
             hint=f"look at the new result: cc.resolve(contract), or `cloudclusters resolve {contract.handle}`",
         )
-    return make_plan(resolution, contract, settings, provider_facts(), at=time.time())
+    return make_plan(resolution, contract, settings, provider_facts(), at=time.time(), isa=own_isa())
+
+
+def own_isa() -> str:
+    """This machine's instruction set, in the words of `processor_isa`."""
+    machine = platform.machine()
+    return {"amd64": "x86_64", "aarch64": "arm64"}.get(machine.lower(), machine)
 
 
 def check_cluster_type(plan: Plan) -> None:

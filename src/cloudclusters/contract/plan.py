@@ -30,8 +30,11 @@ def plan(
     providers: Mapping[str, ProviderFacts],
     *,
     at: float = 0.0,
+    isa: str = "",
 ) -> Plan:
     """Take the first option whose provider is installed here; `at` is the time now, in seconds since the epoch.
+
+    `isa` is this machine's own, for what `sync` can send.
 
     Raises `MissingExtra` or `NotSupported` when nothing that fits can be deployed from here, `InvalidContract` when
     nobody chose a region, `NoMatch` when no price is known and the contract does not name the type.
@@ -47,6 +50,8 @@ def plan(
     roles = tuple(_role(role, entry, contract) for role in resolution.roles)
     text = settings.section(provider)
     chosen: dict[str, Setting] = {key: value for key, value in text.items() if key not in _FIELDS}
+    environment = text.get("environment") or ("image" if providers[provider].shared else "sync")
+    warnings = _warnings(resolution, entry, roles, providers[provider], at)
     made = Plan(
         contract=contract.handle,
         cluster_type=contract.cluster_type,
@@ -54,11 +59,11 @@ def plan(
         roles=roles,
         node_process_count=contract.node_process_count,
         engine=text["engine"],
-        environment=text.get("environment") or ("image" if providers[provider].shared else "sync"),
+        environment=environment,
         image=text.get("imageid", ""),
         settings=chosen,
         role_settings=contract.role_settings,
-        warnings=_warnings(resolution, entry, roles, providers[provider], at),
+        warnings=(*warnings, *_foreign(entry, isa if environment == "sync" else "")),
         catalog_digest=resolution.catalog_digest,
         settings_digest=resolution.settings_digest,
         created=at,
@@ -120,6 +125,7 @@ def _role(role: RoleResolution, entry: Choice, contract: Contract) -> RolePlan:
     disk = lacking(role.assumptions, chosen.storage_bytes)
     alike = [c for c in role.choices if c.offer.provider == entry.offer.provider]
     others = [c for c in (group if len(contract.cluster_type.roles) > 1 else alike) if c.rank > chosen.rank]
+    others = [c for c in others if c.isa == chosen.isa]  # what is built for one is of no use on the other
     # One size of root disk goes for all of them: without one, only types that need none can follow.
     fit = [c for c in others if disk is not None or lacking(role.assumptions, c.storage_bytes) is None]
     priced = [c.offer for c in fit if c.offer.hourly_usd is not None]
@@ -150,6 +156,16 @@ def _warnings(
     if facts.shared:
         found += _sharing(resolution, roles)
     return tuple(dict.fromkeys(found))
+
+
+def _foreign(entry: Choice, isa: str) -> list[str]:
+    """Machines that cannot run what is installed here."""
+    if not isa or not entry.isa or entry.isa == isa:
+        return []
+    return [
+        f"{entry.offer.instance_type} has {entry.isa} processors and this machine {isa}: packages come from an index, "
+        f"and compiled projects of yours cannot be sent; processor_isa={isa} keeps to machines like this one"
+    ]
 
 
 def _elsewhere(resolution: Resolution, entry: Choice) -> list[str]:

@@ -78,6 +78,7 @@ def choice(rank: int, ranked: Ranked, *, deployable: bool) -> Choice:
         vcpus=machine.vcpus,
         memory_bytes=machine.memory_bytes,
         storage_bytes=machine.storage_bytes,
+        isa=machine.isa or "",
         accelerator="" if model == NONE else model.replace("|", " or "),
         accelerator_count=machine.accelerator_count,
         cluster_usd=ranked.cluster_usd,

@@ -46,6 +46,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     memory_bytes: int | None = None
     storage_bytes: int | None = None
     """Its own disks."""
+    isa: str = ""
+    """Its instruction set, as `processor_isa`; empty is unknown."""
     accelerator: str = ""
     accelerator_count: int | float | None = None
     cluster_usd: float | None = None
