@@ -16,6 +16,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, ParamSpec, Self, TypeVar
 
+HEAR = 0.2
+"""Seconds after which a signal is heard at the latest."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ class CoreLoop:
             except KeyboardInterrupt:  # raised by somebody else's handler, or by the second signal
                 job.cancel()
                 if not signals.number:
-                    job.done.result()
+                    job.wait()
                 raise
             except asyncio.CancelledError:
                 if signals.number:
@@ -153,6 +155,14 @@ class _Job(Generic[T]):
             task.exception()  # after a second signal nobody asks for it, and asyncio is not to complain of that
         self.done.set_result(None)
 
+    def wait(self) -> None:
+        """Wait for the task's end.
+
+        With a limit, again and again: a signal that comes just before Python blocks is heard only when it wakes.
+        """
+        while not self.done.done():
+            concurrent.futures.wait([self.done], timeout=HEAR)
+
     def cancel(self) -> None:
         """Ask the task to end; `result` still waits for its clean-up."""
         self._cancelled = True
@@ -161,7 +171,7 @@ class _Job(Generic[T]):
 
     def result(self) -> T:
         """Wait for the task's end and return or raise what it did."""
-        self.done.result()
+        self.wait()
         assert self._task is not None
         return self._task.result()
 

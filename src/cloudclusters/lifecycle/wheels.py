@@ -22,6 +22,8 @@ from cloudclusters.errors import NotSupported
 from cloudclusters.remote.ssh.ignore import entries
 
 _DATE = (1980, 1, 1, 0, 0, 0)
+_LEFT_BY_BUILDS = re.compile(r"(^|/)(__pycache__|[^/]+\.egg-info)(/|$)|^(build|dist)/|\.pyc$")
+"""What building a project writes into it, and does not come from it."""
 _NOT_OURS = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
 """Files of a `.dist-info` that an installer writes."""
 
@@ -111,6 +113,8 @@ def _room(cache: Path) -> Iterator[Path]:
 def _tree_digest(folder: Path) -> str:
     made = hashlib.sha256()
     for entry in sorted(entries(folder), key=lambda entry: entry.path):
+        if _LEFT_BY_BUILDS.search(entry.path):
+            continue
         made.update(f"{entry.path}\0{entry.mode & 0o100}\0{entry.target}\0".encode(errors="surrogateescape"))
         if not entry.is_folder and not entry.is_link:
             made.update(hashlib.sha256((folder / entry.path).read_bytes()).digest())
