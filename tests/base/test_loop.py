@@ -24,9 +24,10 @@ def core() -> CoreLoop:
 
 @pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Interrupted)])
 def test_a_signal_cancels_waits_for_the_clean_up_and_raises(
-    core: CoreLoop, number: int, kind: type[BaseException]
+    core: CoreLoop, number: int, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is left half-way when the caller gets the exception."""
+    monkeypatch.setattr(signal, "getsignal", lambda _: signal.SIG_DFL)  # a shell's background job ignores Ctrl-C
     steps: list[str] = []
 
     async def verb() -> None:
