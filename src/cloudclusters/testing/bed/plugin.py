@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -119,10 +120,26 @@ class _Reporter:
 _PLACE = pytest.StashKey[_Outer]()
 
 
+def is_of_bed(item: pytest.Item) -> bool:
+    """Whether a test runs in the bed."""
+    return item.get_closest_marker("bed") is not None
+
+
+def bed_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """The tests of the bed before all others, each in the order there is.
+
+    After a test pytest leaves standing what the next one needs as well; the next one must be one that it runs itself.
+    """
+    return sorted(items, key=lambda item: not is_of_bed(item))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where no world can be made, skip the tests of the bed, or refuse to go on; else let their time be kept inside."""
-    concerned = [item for item in items if item.get_closest_marker("bed") is not None]
+    """Where no world can be made, skip the tests of the bed, or refuse to go on; else let their time be kept inside.
+
+    They come before all others, in the order that was chosen among them.
+    """
+    concerned = [item for item in items if is_of_bed(item)]
     if world.is_inside():
         path = os.environ.get(_REPORTS)
         if path is not None and not config.pluginmanager.has_plugin("cloudclusters-bed"):
@@ -130,6 +147,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     if not concerned:
         return
+    items[:] = bed_first(items)
     obstacle = world.obstacle() or image.obstacle()
     if obstacle and _REQUIRED:
         raise pytest.UsageError(f"CLOUDCLUSTERS_TEST_BED=required, but: {obstacle}")
