@@ -176,14 +176,14 @@ def test_only_so_many_logs_are_kept(agent: RealAgent, shell: Shell) -> None:
 def test_programs_run_where_they_are_told_to(agent: RealAgent, shell: Shell) -> None:
     """Below the node's directory, made when it is not there; the logs stay where they are."""
     talk = agent.talk()
-    talk.call("start", processes=[shell("pwd; exec sleep 60", cwd="work/here")])
-    code, events = talk.ask("run", argv=["pwd"], cwd="work/there")
+    talk.call("start", processes=[shell("pwd; exec sleep 60", cwd="inside/here")])
+    code, events = talk.ask("run", argv=["pwd"], cwd="inside/there")
 
     assert code["ok"] == {"code": 0}
-    assert events == [{"fd": 1, "text": f"{agent.folder}/work/there\n"}]
+    assert events == [{"fd": 1, "text": f"{agent.folder}/inside/there\n"}]
     while not agent.log():
         os.sched_yield()
-    assert agent.log() == f"{agent.folder}/work/here\n"
+    assert agent.log() == f"{agent.folder}/inside/here\n"
     assert (agent.folder / "logs").is_dir()
 
 

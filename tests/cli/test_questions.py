@@ -95,3 +95,12 @@ def test_a_dry_run_only_shows_the_plan(ccl: Call) -> None:
 
     assert (plan["provider"], plan["nodes"]) == ("local", 2)
     assert plan["roles"][0]["instance_type"] == "this-machine"
+
+
+def test_what_cannot_be_deployed_is_told_before_the_question(ccl: Call) -> None:
+    """Nobody says yes to something that is then refused."""
+    answer = ccl("deploy", "node_provider=local", "environment=conda")
+
+    assert answer.code == 1
+    assert "needs packages or conda_file" in answer.err
+    assert "Deploy" not in answer.err

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import cloudclusters as cc
+from cloudclusters.remote.ssh import LoginRefused
 from cloudclusters.store.record import ClusterState
 from cloudclusters.testing.bed import Bed
 
@@ -96,3 +97,23 @@ def test_program_that_ends_while_a_deploy_goes_on(ec2: Bed) -> None:
         "print(cc.deploy(c, resolve=True, wait=False).handle)"
     )
     assert cc.status(python(code)).state is ClusterState.RUNNING
+
+
+def test_image_that_takes_no_key_of_the_cloud_is_told(
+    ec2: Bed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Debian's image has no Instance Connect: another machine is told where the key is, and may let go all the same."""
+    monkeypatch.setenv("CLOUDCLUSTERS_EC2_IMAGE", "debian-12")
+    contract = cc.cluster(
+        node_provider="ec2", node_count=1, node_machinetype="t3.xlarge", engine="none", boot_timeout=6
+    )
+    cluster = cc.deploy(contract, resolve=True, name="locked")
+    cluster.close()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv("CLOUDCLUSTERS_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(LoginRefused) as caught:
+        cc.reconnect("locked")
+    assert cluster.record.holding.owner in caught.value.message
+    assert "reconnect from there" in caught.value.hint
+    cc.terminate("locked")
+    assert not ec2.left()

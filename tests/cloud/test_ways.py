@@ -27,19 +27,19 @@ def test_plain_ssh_and_files(ec2: Bed, tmp_path: Path) -> None:
     (tree / "deep").mkdir(parents=True)
     (tree / "deep" / "file").write_text("content\n")
     with cc.deploy(one(2, engine="none"), resolve=True, name="files") as cluster:
-        cluster.put(tree, "work")
-        cluster.get("work", tmp_path / "back")
+        cluster.put(tree, "sent")
+        cluster.get("sent", tmp_path / "back")
         config = Path(os.environ["CLOUDCLUSTERS_HOME"], "keys", cluster.handle, "ssh_config")
         done = subprocess.run(
-            ["ssh", "-F", config, f"{cluster.handle}-node1", "hostname; cat .cloudclusters/*/node1/work/deep/file"],
+            ["ssh", "-F", config, f"{cluster.handle}-node1", "hostname; cat .cloudclusters/*/node1/sent/deep/file"],
             capture_output=True,
             text=True,
             check=True,
             timeout=20,
         )
     assert done.stdout.endswith("content\n")
-    assert (tmp_path / "back" / "node0" / "work" / "deep" / "file").read_text() == "content\n"
-    assert (tmp_path / "back" / "node1" / "work" / "deep" / "file").read_text() == "content\n"
+    assert (tmp_path / "back" / "node0" / "sent" / "deep" / "file").read_text() == "content\n"
+    assert (tmp_path / "back" / "node1" / "sent" / "deep" / "file").read_text() == "content\n"
 
 
 def test_scheduler_without_tunnel(ec2: Bed) -> None:

@@ -226,11 +226,15 @@ def own_isa() -> str:
     return {"amd64": "x86_64", "aarch64": "arm64"}.get(machine.lower(), machine)
 
 
-def check_cluster_type(plan: Plan) -> None:
-    """Raise `NotSupported` for a plan that no release so far deploys, before anybody is asked for a yes."""
-    from cloudclusters.lifecycle.deploy import check_cluster_type as check
+def check_plan(plan: Plan) -> None:
+    """Raise what is wrong with a plan as far as it shows without its provider, before anybody is asked for a yes.
 
-    check(plan)
+    `NotSupported` for a cluster type that no release so far deploys, `InvalidSetting` for options that are none.
+    """
+    from cloudclusters.lifecycle.deploy import check_plan as check
+
+    facts = provider_facts().get(plan.provider)
+    check(plan, shared=facts is not None and facts.shared)
 
 
 def deploying_plan(of: Session, target: Deployable, *, resolve: bool) -> Plan:

@@ -6,12 +6,14 @@ import enum
 import fnmatch
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-from packaging.markers import UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
 
 from cloudclusters.errors import InvalidSetting, NotSupported
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 TOOLS = ("pip", "uv")
 """Installers: nodes have their own way."""
@@ -123,6 +125,8 @@ def closure(lines: Sequence[str], installed: Mapping[str, Installed]) -> tuple[I
 
 def parsed(line: str) -> Requirement:
     """A requirement; raises `InvalidSetting` for a line that is none."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         return Requirement(line)
     except InvalidRequirement as exc:
@@ -134,6 +138,8 @@ def parsed(line: str) -> Requirement:
 def _applies(requirement: Requirement, extras: Collection[str]) -> bool:
     if requirement.marker is None:
         return True
+    from packaging.markers import UndefinedEnvironmentName
+
     try:
         return any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras))
     except UndefinedEnvironmentName:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tomllib
 import urllib.parse
-import urllib.request
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -246,6 +245,6 @@ def _installed(dist: metadata.Distribution) -> Installed | None:
         name=headers["Name"][0],
         version=headers["Version"][0],
         origin=origin,
-        folder=urllib.request.url2pathname(url.path) if origin is Origin.EDITABLE else "",
+        folder=urllib.parse.unquote(url.path) if origin is Origin.EDITABLE else "",
         requires=tuple(headers.get("Requires-Dist", ())),
     )

@@ -62,13 +62,10 @@ async def deploy(
 def check_deployable(ctx: Context, plan: Plan) -> None:
     """Raise `NotSupported` when this release or the provider cannot deploy the plan; costs nothing.
 
-    Raises also `InvalidSetting` for `sshflags` that are none, and for a `first_boot` script that cannot be read.
+    Raises also as `check_plan`.
     """
-    check_cluster_type(plan)
-    parse_flags(str(plan.settings.get("sshflags", "")))
-    read_script(plan)
     traits = ctx.provider(plan.provider).traits
-    wished(plan, shared=traits.shared)
+    check_plan(plan, shared=traits.shared)
     if traits.max_nodes is not None and plan.node_count > traits.max_nodes:
         raise NotSupported(
             f"{plan.provider} gives at most {traits.max_nodes} nodes per cluster, the plan wants {plan.node_count}",
@@ -76,8 +73,15 @@ def check_deployable(ctx: Context, plan: Plan) -> None:
         )
 
 
-def check_cluster_type(plan: Plan) -> None:
-    """Raise `NotSupported` for a cluster type that this release does not deploy."""
+def check_plan(plan: Plan, *, shared: bool) -> None:
+    """Raise `NotSupported` for a cluster type that this release does not deploy; needs no provider.
+
+    Raises also `InvalidSetting` for `sshflags` that are none, a `first_boot` script that cannot be read, and an
+    environment that lacks what it needs. `shared`: the nodes are this machine.
+    """
+    parse_flags(str(plan.settings.get("sshflags", "")))
+    read_script(plan)
+    wished(plan, shared=shared)
     if plan.cluster_type is not ClusterType.PEER_WORKERS:
         raise NotSupported(
             f"{plan.cluster_type} clusters can be described and resolved, but not deployed by this release",

@@ -113,7 +113,7 @@ class _Trial:
         if isinstance(self.last, FINAL):
             self.refused = now if self.refused is None else self.refused
             if not (self.patience or self.record.adopted) or now - self.refused > min(SETTLING, self.patience / 3):
-                raise self.last
+                raise self.last if not self.record.adopted else _locked_out(self.record, self.node, self.last)
         elif isinstance(self.last, NoAnswer) and (not self.patience or now - self.began > UNHEARD):
             asked = await admitted(self.ctx, self.record)
             self.patience = self.patience or (ONCE_MORE if asked else 0.0)
@@ -126,6 +126,17 @@ class _Trial:
         if self.patience > ONCE_MORE:
             text += await _console(self.ctx, self.record, self.node)
         return NodeUnreachable(text, hint=f"`cloudclusters status {self.record.handle} --refresh` shows what runs")
+
+
+def _locked_out(record: ClusterRecord, node: NodeRecord, last: NodeUnreachable) -> NodeUnreachable:
+    """For a cluster of another machine: its key is there, and the provider's own way in was not open either."""
+    if not isinstance(last, LoginRefused):
+        return last
+    return LoginRefused(
+        f"{node.name} of {record.handle} does not let us in: the cluster's key is on the machine that made it "
+        f"({record.holding.owner}), and its image takes no key from {record.holding.provider}",
+        hint=f"reconnect from there; `cloudclusters terminate {record.handle}` works from here as well",
+    )
 
 
 async def admitted(ctx: Context, record: ClusterRecord) -> bool:

@@ -53,7 +53,7 @@ def deploy(words: Sequence[str], as_json: bool, **options: object) -> int:
     if options["dry_run"]:
         show_json(plan_row(plan)) if as_json else show(plan_text(plan))
         return 0
-    contracts.check_cluster_type(plan)
+    contracts.check_plan(plan)
     if not as_json and options["tell"] is None:
         click.echo(plan_text(plan), err=True)
     if not agreed(f"Deploy {in_short(plan)} for {price_of(plan)}?", yes=bool(options["yes"])):
