@@ -39,7 +39,7 @@ def contains(constraint: Constraint, value: Number | str, taxonomy: Taxonomy | N
         return _low(constraint) <= value and (constraint.high is None or value <= constraint.high)
     names = taxonomy or _NAMES_ALONE
     if names.shape is Shape.PARTS:
-        return parts.holds(constraint, frozenset(str(value).split(";")))
+        return parts.contains(constraint, str(value).split(";"), names)
     return holds(constraint, names.ancestors(str(value)), names)
 
 
@@ -49,7 +49,7 @@ def is_empty(constraint: Constraint, taxonomy: Taxonomy | None = None) -> bool:
         return constraint.high is not None and constraint.high < _low(constraint)
     names = taxonomy or _NAMES_ALONE
     if names.shape is Shape.PARTS:
-        return parts.is_empty(constraint)
+        return parts.is_empty(constraint, names)
     return not any(holds(constraint, world, names) for world in _worlds(names, constraint))
 
 
@@ -63,7 +63,7 @@ def is_subset(inner: Constraint, outer: Constraint, taxonomy: Taxonomy | None = 
         raise InternalError("constraints of two kinds of feature were compared")
     names = taxonomy or _NAMES_ALONE
     if names.shape is Shape.PARTS:
-        return parts.is_subset(inner, outer)
+        return parts.is_subset(inner, outer, names)
     return all(holds(outer, world, names) for world in _worlds(names, inner, outer) if holds(inner, world, names))
 
 
@@ -77,7 +77,7 @@ def intersect(a: Constraint, b: Constraint, taxonomy: Taxonomy | None = None) ->
         raise InternalError("constraints of two kinds of feature were compared")
     names = taxonomy or _NAMES_ALONE
     if names.shape is Shape.PARTS:
-        return parts.intersect(a, b)
+        return parts.intersect(a, b, names)
     return _intersect_terms(a, b, names)
 
 

@@ -31,8 +31,9 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     """A word of the vocabulary.
 
     `column` is the column of the catalog's row that answers it; empty when the row does not (the offer or the
-    cluster does). `default` is what an unstated feature means, in text form. A `whole` number has no fractions
-    and is at least `least`.
+    cluster does). What is `measured` no catalog tells: it chooses nothing. `default` is what an unstated feature
+    means, in text form. A `whole` number has no fractions and is at least `least`. A total over all nodes `sums` the
+    product of these columns.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     default: str = "any"
     aliases: tuple[str, ...] = ()
     column: str = ""
+    measured: bool = False
+    sums: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
     whole: bool = False
     least: int = 0

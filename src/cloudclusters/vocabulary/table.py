@@ -1,7 +1,7 @@
 """The one table of features: parsing, help, documentation and near names all come from it.
 
-It holds what CloudClusters documents, its locale and ECU included, and those features of PlatformAware that the
-columns of the catalog answer. The order is the one in which CloudClusters resolves.
+It holds what CloudClusters documents, its locale and ECU included, and the features of PlatformAware: here those that
+the columns of the catalog answer, in the order in which CloudClusters resolves, and then the others (`unlisted`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from cloudclusters.base.near import near
 from cloudclusters.errors import UnknownName
 from cloudclusters.vocabulary.feature import Feature, Kind, Use
 from cloudclusters.vocabulary.unit import Unit
+from cloudclusters.vocabulary.unlisted import UNLISTED
 
 _number = partial(Feature, kind=Kind.QUANTIFIER, default=">=0")
 _name = partial(Feature, kind=Kind.QUALIFIER)
@@ -28,10 +29,10 @@ _CLUSTER = (
     _number(
         name="node_count",
         use=Use.CLUSTER,
-        meaning="Number of nodes; of compute nodes where the cluster has a manager.",
+        meaning="Number of nodes, of compute nodes where there is a manager; of a range the fewest that will do.",
         unit=Unit.COUNT,
         default="1",
-        examples=("node_count=8",),
+        examples=("node_count=8", "node_count=2..16"),
         whole=True,
         least=1,
     ),
@@ -44,6 +45,53 @@ _CLUSTER = (
         examples=("node_process_count=4",),
         whole=True,
         least=1,
+    ),
+    _number(
+        name="total_vcpus",
+        use=Use.CLUSTER,
+        meaning="Virtual processors of all compute nodes together; each type gets the fewest nodes that reach it.",
+        unit=Unit.COUNT,
+        sums=("vcpus",),
+        examples=("total_vcpus>=512",),
+    ),
+    _number(
+        name="total_cores",
+        use=Use.CLUSTER,
+        meaning="Physical cores of all compute nodes together.",
+        unit=Unit.COUNT,
+        sums=("cores",),
+        examples=("total_cores>=256",),
+    ),
+    _number(
+        name="total_memory",
+        use=Use.CLUSTER,
+        meaning="Main memory of all compute nodes together.",
+        unit=Unit.BYTES,
+        sums=("memory_bytes",),
+        examples=("total_memory>=2T",),
+    ),
+    _number(
+        name="total_accelerators",
+        use=Use.CLUSTER,
+        meaning="Accelerators of all compute nodes together.",
+        unit=Unit.COUNT,
+        sums=("accelerator_count",),
+        examples=("total_accelerators=16",),
+    ),
+    _number(
+        name="total_accelerator_memory",
+        use=Use.CLUSTER,
+        meaning="Nominal memory of the accelerators of all compute nodes together.",
+        unit=Unit.BYTES,
+        sums=("accelerator_count", "accelerator_memory_bytes"),
+        examples=("total_accelerator_memory>=640G",),
+    ),
+    _number(
+        name="cluster_hourly_price",
+        use=Use.CLUSTER,
+        meaning="Price of all nodes of the cluster, in US dollars per hour; disks and addresses come beside it.",
+        unit=Unit.USD_PER_HOUR,
+        examples=("cluster_hourly_price<=20",),
     ),
 )
 
@@ -79,6 +127,13 @@ _NODE = (
         aliases=("node_machine_family",),
         column="category",
         examples=("node_machinefamily=compute",),
+    ),
+    _name(
+        name="node_virtual",
+        meaning="Whether the node is a virtual machine.",
+        taxonomy="truth",
+        column="virtual",
+        examples=("node_virtual=No",),
     ),
     _number(
         name="node_memory_size",
@@ -117,7 +172,7 @@ _ACCELERATOR = (
         meaning="Accelerators of a node; a fraction is a share of one.",
         unit=Unit.COUNT,
         column="accelerator_count",
-        examples=("accelerator_count=8", "accelerator_count>=1"),
+        examples=("accelerator_count=8", "accelerator_count>=1", "accelerator_count=0.5"),
     ),
     _name(
         name="accelerator_type",
@@ -156,6 +211,31 @@ _ACCELERATOR = (
         aliases=("accelerator_model",),
         column="accelerator_model",
         examples=("accelerator=A100", "accelerator=NVIDIA L4"),
+    ),
+    _name(
+        name="accelerator_processor",
+        meaning="The chip of the accelerators.",
+        taxonomy="accelerator_processor",
+        column="accelerator_processor",
+        examples=("accelerator_processor=GH100",),
+    ),
+    _name(
+        name="accelerator_memory_type",
+        meaning="Kind of memory of the accelerators.",
+        taxonomy="memory_type",
+        column="accelerator_memory_type",
+        examples=(
+            "accelerator_memory_type=HBM",
+            "accelerator_memory_type=HBM3|HBM3e",
+        ),
+    ),
+    _name(
+        name="accelerator_api",
+        meaning="What the accelerators can be programmed with; + asks for several, and a version is met by later "
+        "ones. Versions of CUDA are compute capabilities; of the others the catalog tells no versions.",
+        taxonomy="accelerator_api",
+        column="accelerator_api",
+        examples=("accelerator_api=CUDA 8.0", "accelerator_api=CUDA 8.0+OpenCL"),
     ),
 )
 
@@ -259,7 +339,9 @@ _REST = (
     ),
 )
 
-FEATURES: dict[str, Feature] = {each.name: each for each in (*_CLUSTER, *_NODE, *_ACCELERATOR, *_PROCESSOR, *_REST)}
+FEATURES: dict[str, Feature] = {
+    each.name: each for each in (*_CLUSTER, *_NODE, *_ACCELERATOR, *_PROCESSOR, *_REST, *UNLISTED)
+}
 """Every feature by its name."""
 
 _ALIASES = {alias: each for each in FEATURES.values() for alias in each.aliases}
@@ -272,7 +354,11 @@ def feature(name: str) -> Feature:
     """
     found = FEATURES.get(name) or _ALIASES.get(name)
     if found is None:
+        from cloudclusters.vocabulary.habit import foreign  # only when something was wrong already
+
+        who, hint = foreign(name)
         raise UnknownName(
-            f"unknown feature {name!r}{near(name, FEATURES)}", hint="`cloudclusters features` lists them all"
+            f"unknown feature {name!r}{who or near(name, FEATURES)}",
+            hint=hint or "`cloudclusters features` lists them all",
         )
     return found

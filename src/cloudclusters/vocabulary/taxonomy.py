@@ -47,7 +47,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Taxonomy:
-    """The names of one qualifier. Read-only; made by `taxonomy(name)`."""
+    """The names of one qualifier, made by `taxonomy(name)`. Read-only, but for names that `learn` adds."""
 
     def __init__(self, name: str, *, title: str, shape: Shape, root: Entry, entries: Collection[Entry]) -> None:
         self.name = name
@@ -75,6 +75,13 @@ class Taxonomy:
         spelled = " ".join(term.split())
         return spelled in self._entries or spelled.casefold() in self._spellings
 
+    def learn(self, name: str, parent: str) -> None:
+        """Know one more name, below another one if that is given; what is known stays, so it may be repeated."""
+        if not self.has(name):
+            self._entries[name] = Entry(name, parents=(parent,) if parent else ())
+            self._spellings[name.casefold()] = name
+            self._ancestors.pop(name, None)
+
     def terms(self) -> tuple[str, ...]:
         """Every name, families and makers included; not the root, which is `any`."""
         return tuple(self._entries)
@@ -82,6 +89,10 @@ class Taxonomy:
     def values(self) -> tuple[str, ...]:
         """The names that may stand for a machine: all but the abstract ones."""
         return tuple(name for name, entry in self._entries.items() if not entry.abstract)
+
+    def spellings(self) -> tuple[str, ...]:
+        """Every name and alias that stands for a machine, or for a cluster, as it is usually written."""
+        return tuple(each for name in self.values() for each in (name, *self._entries[name].aliases))
 
     def members(self, term: str) -> tuple[str, ...]:
         """The known values that are a `term`, itself included."""
@@ -163,6 +174,15 @@ TAXONOMIES = (
     "rdma",
     "locale",
     "cluster_type",
+    "truth",
+    "memory_type",
+    "worker_count",
+    "accelerator_interconnect",
+    "accelerator_api",
+    "accelerator_processor",
+    "interconnection_topology",
+    "interconnection",
+    "storage_interface",
 )
 
 

@@ -66,7 +66,22 @@ def parse_constraint(text: str) -> tuple[Feature, Constraint]:
 
 
 def read(feature: Feature, text: str) -> Constraint:
-    """The constraint that the text form of a value says: `8..16`, `Ada|Hopper`, `>=512G`, `!=t2`, `any`."""
+    """The constraint that the text form of a value says: `8..16`, `Ada|Hopper`, `>=512G`, `!=t2`, `any`.
+
+    Raises `InvalidContract` that says what to write instead, by habits from elsewhere, too (`4+`, `64-128`, `≥`).
+    """
+    try:
+        return _read(feature, text)
+    except InvalidContract as exc:
+        from cloudclusters.vocabulary.habit import instead  # only when something was wrong already
+
+        meant_value = instead(text, lambda each: _read(feature, each))
+        if not meant_value:
+            raise
+        raise InvalidContract(exc.message, hint=f"write {_joined(feature, meant_value)}") from exc
+
+
+def _read(feature: Feature, text: str) -> Constraint:
     text = text.strip()
     if not text:
         raise InvalidContract(f"{feature.name} has no value", hint=example(feature))
@@ -78,7 +93,14 @@ def read(feature: Feature, text: str) -> Constraint:
 def _read_range(feature: Feature, text: str) -> Constraint:
     sign, value = _clause(feature, text)
     low, dots, high = value.partition("..")
+    if ".." in high or high.startswith("."):
+        raise InvalidContract(f"{feature.name}: {text!r} is not a range", hint="write LOW..HIGH")
     if not dots:
+        if "|" in value:
+            raise InvalidContract(
+                f"{feature.name}: {text!r} names several numbers",
+                hint="write LOW..HIGH for all from one to the other, or a contract for each",
+            )
         return meant(feature, Wish(_RELATIONS[sign or "="], (value,)))
     if sign not in (None, "=", "=="):
         raise InvalidContract(f"{feature.name}: {text!r} is both a range and a bound", hint="write LOW..HIGH alone")
@@ -97,7 +119,10 @@ def _read_terms(feature: Feature, text: str) -> Constraint:
             raise InvalidContract(f"{feature.name}: {text!r} says it twice", hint="write A|B for one or the other")
         if sign == "<=":
             raise InvalidContract(f"{feature.name}: {text!r} needs numbers", hint="name the ones you want: A|B")
-        said[sign] = tuple(canonical_term(feature, names, each) for each in value.split("|"))
+        words = value.split("|")
+        if not all(map(str.strip, words)):
+            raise InvalidContract(f"{feature.name}: a name is missing in {text!r}", hint=example(feature))
+        said[sign] = tuple(canonical_term(feature, names, each) for each in words)
     newer = said.get(">=", ("",))
     if len(newer) > 1:
         raise InvalidContract(f"{feature.name}: {text!r} names two generations", hint="write >= with the oldest one")
@@ -110,17 +135,19 @@ def _clause(feature: Feature, text: str) -> tuple[str | None, str]:
     assert match is not None  # both parts may be empty
     if match[1] in ("<", ">"):
         raise InvalidContract(
-            f"{feature.name}: {text.strip()!r} leaves open whether the end is included",
-            hint=f"write {match[1]}={match[2]}",
+            f"{feature.name}: {text.strip()!r} leaves open whether the end is included", hint=example(feature)
         )
     if not match[2]:
-        raise InvalidContract(f"{feature.name}: a value is missing in {text!r}")
+        raise InvalidContract(f"{feature.name}: a value is missing in {text!r}", hint=example(feature))
     return match[1], match[2]
 
 
 def format_constraint(feature: Feature, constraint: Constraint) -> str:
     """The text form of a constraint: `node_memory_size>=512G`; reads back as the same constraint."""
-    value = write(feature, constraint)
+    return _joined(feature, write(feature, constraint))
+
+
+def _joined(feature: Feature, value: str) -> str:
     return f"{feature.name}{'' if value.startswith(('>=', '<=', '!=')) else '='}{value}"
 
 
