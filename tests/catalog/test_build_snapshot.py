@@ -9,11 +9,12 @@ from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
 
-from cloudclusters.catalog import Catalog, MachineType, reading
+from cloudclusters.catalog import Catalog, Content, MachineType, reading
 from cloudclusters.catalog.catalog import SNAPSHOT
-from cloudclusters.catalog.schema import settled
+from cloudclusters.catalog.settling import by_model, settled
 from cloudclusters.catalog.source import Source
 
 TOOL = Path(__file__).parents[2] / "tools" / "build_snapshot.py"
@@ -40,6 +41,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def tool() -> Iterator[ModuleType]:
     """The tool as a module."""
+    sys.path.insert(0, str(TOOL.parent))
     spec = importlib.util.spec_from_file_location("build_snapshot", TOOL)
     assert spec is not None
     assert spec.loader is not None
@@ -48,6 +50,7 @@ def tool() -> Iterator[ModuleType]:
     spec.loader.exec_module(module)
     yield module
     del sys.modules[spec.name]
+    sys.path.remove(str(TOOL.parent))
 
 
 @pytest.fixture
@@ -88,7 +91,8 @@ def test_every_file_survives_the_way_through_the_database(tool: ModuleType, fold
 
     source = Source.open(one)
     with closing(source):
-        assert reading.content(source) == content
+        settled_types = tuple(settled(t, by_model(content.accelerators)) for t in content.types)
+        assert reading.content(source) == msgspec.structs.replace(content, types=settled_types)
     assert one.read_bytes() == two.read_bytes()
     assert content.date == "2026-07-20"
     assert content.offerings[0].zones == ("us-east-1a", "us-east-1c")
@@ -105,8 +109,8 @@ def test_an_unknown_column_stops_the_build(tool: ModuleType, folder: Path) -> No
 
 
 def test_rows_that_cannot_be_right_stop_the_build(tool: ModuleType, folder: Path) -> None:
-    """A handful of rows is no snapshot."""
-    with pytest.raises(SystemExit, match="fewer types"):
+    """A handful of rows is no snapshot; the first things that are wrong are said, and how many more there are."""
+    with pytest.raises(SystemExit, match=r"fewer types .*; and \d+ more"):
         tool.check(tool.read(folder))
 
 
@@ -121,11 +125,11 @@ def test_contradictions_become_unknown(tool: ModuleType) -> None:
 
 def test_a_known_absence_is_no_unknown_cell() -> None:
     """A machine without accelerators is known to have none of any make; one with some is left as it is."""
-    without = settled(MachineType("ec2", "t3.micro", accelerator_count=0))
+    without = settled(MachineType("ec2", "t3.micro", accelerator_count=0), {})
     unknown = MachineType("azure", "Standard_PB6s")
 
     assert (without.accelerator_architecture, without.accelerator_memory_bytes) == ("none", 0)
-    assert settled(unknown) == unknown
+    assert settled(unknown, {}) == unknown
 
 
 @pytest.mark.slow
@@ -137,3 +141,70 @@ def test_rows_of_the_snapshot_give_its_digest_again(packaged: Catalog) -> None:
 
     with Catalog.build_from(content) as again:
         assert again.digest == packaged.digest
+
+
+@pytest.fixture(scope="module")
+def checks(tool: ModuleType) -> ModuleType:
+    """The checks that the tool makes."""
+    return importlib.import_module("snapshot_checks")
+
+
+@pytest.fixture(scope="module")
+def content() -> Content:
+    """All rows of the packaged snapshot."""
+    with closing(Source.open(SNAPSHOT)) as source:
+        return reading.content(source)
+
+
+def test_the_packaged_snapshot_passes_every_check(checks: ModuleType, content: Content) -> None:
+    """Cells that people know by heart, and rows that must agree."""
+    assert checks.complaints(content) == []
+
+
+HARM = [
+    ("counted", "types", "ec2 t3.xlarge", None, "fewer types than the 3467"),
+    ("known", "types", "ec2 g6.48xlarge", {"accelerator_count": 4}, "accelerator_count is 4, not 8"),
+    ("known", "types", "ec2 g6.48xlarge", None, "ec2 g6.48xlarge is not there"),
+    ("computed", "types", "ec2 t3.xlarge", {"vcpus": 0}, "has no vCPUs"),
+    ("computed", "types", "ec2 t3.xlarge", {"cores": 8}, "more cores than vCPUs"),
+    ("computed", "types", "ec2 t3.xlarge", {"threads_per_core": 1}, "not its cores times their threads"),
+    ("computed", "types", "ec2 t3.xlarge", {"network_burst_bps": 1}, "bursts to less"),
+    ("computed", "types", "ec2 t3.xlarge", {"rdma_bps": 1}, "an RDMA that it has not"),
+    ("computed", "types", "ec2 t3.xlarge", {"storage_type": "ssd"}, "disks of no size"),
+    ("computed", "types", "ec2 t3.xlarge", {"storage_bytes": 1}, "disks of no kind"),
+    ("computed", "types", "ec2 t3.xlarge", {"bare_metal": True}, "a whole machine and a share"),
+    ("processed", "types", "ec2 t3.xlarge", {"processor_model": "Z80"}, "its processor is in no side table"),
+    ("processed", "types", "ec2 t3.xlarge", {"processor_microarchitecture": "Zen3"}, "another microarchitecture"),
+    ("processed", "types", "ec2 t3.xlarge", {"isa": "arm64"}, "another instruction set"),
+    ("processed", "types", "ec2 t3.xlarge", {"simd": "avx"}, "vector extensions"),
+    ("accelerated", "types", "ec2 g6.48xlarge", {"accelerator_model": None}, "accelerators of no model"),
+    ("accelerated", "types", "ec2 g6.48xlarge", {"accelerator_model": "L5"}, "its accelerator is in no side table"),
+    ("accelerated", "types", "ec2 g6.48xlarge", {"accelerator_architecture": "Hopper"}, "not the Ada of its model"),
+    ("accelerated", "types", "ec2 g6.48xlarge", {"accelerator_memory_bytes": 2**30}, "not the memory of their model"),
+    ("accelerated", "accelerators", "NVIDIA L4", {"architecture": "Hopper"}, "another order of generations"),
+    ("placed", "types", "ec2 t3.xlarge", None, "ec2 t3.xlarge: sold, but no type"),
+    ("placed", "regions", "ec2 us-east-1", None, "no region us-east-1"),
+    ("placed", "regions", "ec2 us-east-1", {"zones": ()}, "no zone of us-east-1 is one of"),
+    ("priced", "prices", "ec2 t3.xlarge", {"usd": 0.0}, "no price"),
+    ("priced", "prices", "ec2 t3.xlarge", {"date": None}, "no date"),
+    ("priced", "prices", "ec2 t3.xlarge", {"date": "2099-01-01"}, "no date"),
+    ("priced", "prices", "gcp c4-standard-8", {"spot_usd": 99.0}, "spot is dearer"),
+    ("whole", "prices", "ec2 c7g.metal", {"usd": 99.0}, "costs 99.0, and c7g.16xlarge"),
+]
+
+
+@pytest.mark.parametrize(("check", "table", "name", "cells", "said"), HARM, ids=[harm[-1] for harm in HARM])
+def test_every_check_sees_a_row_that_is_wrong(
+    checks: ModuleType, content: Content, check: str, table: str, name: str, cells: dict[str, object] | None, said: str
+) -> None:
+    """With the row's first two cells, and what is wrong with it; a row without cells is lost."""
+    rows = []
+    for row in getattr(content, table):
+        if name not in (" ".join(map(str, msgspec.structs.astuple(row)[:2])), msgspec.structs.astuple(row)[0]):
+            rows.append(row)
+        elif cells is not None:
+            rows.append(msgspec.structs.replace(row, **cells))
+    harmed = msgspec.structs.replace(content, **{table: tuple(rows)})
+
+    assert list(getattr(checks, check)(content)) == []
+    assert any(said in each for each in getattr(checks, check)(harmed))

@@ -5,60 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_machines import demands, machines
 
-from cloudclusters.catalog import Catalog, Demand, Judged, MachineType, cell_of
-from cloudclusters.catalog.schema import NUMBER_COLUMNS, settled
-from cloudclusters.vocabulary import (
-    FEATURES,
-    Feature,
-    Kind,
-    Range,
-    Terms,
-    Use,
-    Verdict,
-    constrain,
-    feature,
-    judge,
-    taxonomy,
-)
-
-INSTANCE = [f for f in FEATURES.values() if f.use is Use.INSTANCE]
-NUMBERS = st.one_of(st.none(), st.integers(0, 20), st.sampled_from([0.125, 0.5, 2.5, 2**40, 2**63 - 1]))
-ENDS = st.one_of(NUMBERS, st.sampled_from([2**63, 2**70, -(2**63), 1e300, 1e-300]))
-TYPE_NAMES = ["t3.xlarge", "t3.micro", "g6.48xlarge", "n2-standard-4", "Standard_D2s_v3", "Standard_E16-4ads_v5"]
-
-
-def _names_of(each: Feature) -> list[str]:
-    if each.taxonomy == "machine_type":
-        return [*TYPE_NAMES, "t3", "g6", "n2", "Dsv3"]
-    return [*taxonomy(each.taxonomy).terms()[:40], "something new"]
-
-
-def _cells(each: Feature) -> st.SearchStrategy[object]:
-    if each.column in NUMBER_COLUMNS:
-        return NUMBERS
-    joint = ";" if each.taxonomy == "simd" else "|"
-    return st.one_of(st.none(), st.lists(st.sampled_from(_names_of(each)), min_size=1, max_size=3).map(joint.join))
-
-
-@st.composite
-def machines(draw: st.DrawFn) -> MachineType:
-    """A machine type with any cells in the columns that features name."""
-    columns = {f.column: f for f in INSTANCE if f.column and f.column not in ("provider", "instance_type")}
-    cells = {column: draw(_cells(each)) for column, each in columns.items()}
-    provider, name = draw(st.sampled_from(["ec2", "gcp", "azure", "local"])), draw(st.sampled_from(TYPE_NAMES))
-    return MachineType(provider, name, **cells)  # type: ignore[arg-type]
-
-
-@st.composite
-def demands(draw: st.DrawFn) -> Demand:
-    """A feature with any constraint of its kind."""
-    each = draw(st.sampled_from(INSTANCE))
-    if each.kind is Kind.QUANTIFIER:
-        return each, Range(draw(ENDS), draw(ENDS))
-    names = st.sampled_from(_names_of(each))
-    some = st.lists(names, max_size=2, unique=True).map(tuple)
-    return each, Terms(draw(some), draw(some), draw(st.one_of(st.just(""), names)))
+from cloudclusters.base.cloud import Market
+from cloudclusters.catalog import Catalog, Demand, Judged, MachineType, Price, cell_of
+from cloudclusters.catalog.settling import settled
+from cloudclusters.vocabulary import Verdict, constrain, feature, judge
 
 
 def naive(machine: MachineType, asked: list[Demand], *, possible: bool) -> Judged:
@@ -83,10 +35,40 @@ def test_sql_agrees_with_the_definition(rows: list[MachineType], asked: list[Dem
         answer = catalog.judge(asked, possible=possible)
         fits = {(c.offer.provider, c.offer.instance_type) for c in catalog.offers(asked, possible=possible)}
 
-    expected = [naive(settled(m), asked, possible=possible) for m in rows]
+    expected = [naive(settled(m, {}), asked, possible=possible) for m in rows]
     assert answer == sorted(expected, key=lambda row: (row.provider, row.instance_type))
     everything = (1 << len(asked)) - 1
     assert fits == {(row.provider, row.instance_type) for row in expected if row.met == everything}
+
+
+PRICED = st.tuples(st.sampled_from(["us-east-1", "eu-west-1", ""]), st.sampled_from([0.5, 1.0, None]))
+
+
+@given(
+    rows=st.lists(machines(), max_size=5, unique_by=lambda m: (m.provider, m.instance_type)),
+    prices=st.lists(st.lists(PRICED, max_size=3, unique_by=lambda price: price[0]), min_size=5, max_size=5),
+    regions=st.sampled_from([None, {"us-east-1"}, {"us-east-1", "eu-west-1"}, {"elsewhere"}]),
+    market=st.sampled_from(Market),
+)
+@settings(deadline=None)
+def test_what_is_sold_is_what_is_offered(
+    rows: list[MachineType],
+    prices: list[list[tuple[str, float | None]]],
+    regions: set[str] | None,
+    market: Market,
+) -> None:
+    """The types and their lowest prices, as all offers in these regions tell; a price without a place is everywhere."""
+    known = [
+        Price(machine.provider, machine.instance_type, region, usd, spot_usd=usd)
+        for machine, sold in zip(rows, prices, strict=False)
+        for region, usd in sold
+    ]
+    with Catalog.build(rows, known) as catalog:
+        lowest: dict[tuple[str, str], float | None] = {}
+        for each in catalog.offers([], regions, market=market):
+            if each.offer.available:
+                lowest.setdefault((each.offer.provider, each.offer.instance_type), each.offer.hourly_usd)
+        assert catalog.sold(regions, market=market) == lowest
 
 
 WRITTEN = [
@@ -96,6 +78,9 @@ WRITTEN = [
     {"processor_simd": "avx512f", "node_provider": "azure"},
     {"node_machinetype": "t3|Dsv3", "node_hourly_price": "<=1"},
     {"accelerator_count": "0.1..0.9", "accelerator_manufacturer": "!=NVIDIA"},
+    {"accelerator_memory_type": "HBM", "accelerator_processor": "GH100|GA100"},
+    {"accelerator_api": "CUDA 8.0+OpenCL", "node_virtual": "No"},
+    {"accelerator_memory_type": "none", "accelerator_api": "none", "node_virtual": "Yes"},
 ]
 
 

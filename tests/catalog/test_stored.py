@@ -118,8 +118,8 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from cloudclusters.catalog import Content, MachineType, schema, stored
-def stop(connection, content, write=schema.write):
-    write(connection, content)
+def stop(*given, write=schema.write):
+    write(*given)
     os.kill(os.getpid(), signal.SIGKILL)
 schema.write = stop
 stored.write(Path(sys.argv[1]), Content(types=(MachineType("ec2", "other.large"),)), origin="killed")

@@ -16,6 +16,7 @@ from cloudclusters.catalog.rows import (
     Processor,
     Region,
 )
+from cloudclusters.catalog.tallying import Count, Purchase, Tally
 
 __all__ = [
     "NONE",
@@ -24,6 +25,7 @@ __all__ = [
     "Candidate",
     "Catalog",
     "Content",
+    "Count",
     "Demand",
     "Judged",
     "MachineType",
@@ -31,6 +33,8 @@ __all__ = [
     "Offering",
     "Price",
     "Processor",
+    "Purchase",
     "Region",
+    "Tally",
     "cell_of",
 ]

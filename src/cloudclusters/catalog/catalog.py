@@ -6,7 +6,7 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,13 +14,18 @@ import msgspec
 
 from cloudclusters.base.cloud import Market
 from cloudclusters.catalog import offers, reading
+from cloudclusters.catalog.frontier import Prices, frontier
 from cloudclusters.catalog.matching import Demand, fitting, judged, shown
-from cloudclusters.catalog.rows import Candidate, Content, Judged, MachineType, Offering, Price, Priced, Region
+from cloudclusters.catalog.rows import Candidate, Cell, Content, Judged, MachineType, Offering, Price, Priced, Region
 from cloudclusters.catalog.source import Source
+from cloudclusters.catalog.tallying import Count, Purchase, Tally, tallied
 from cloudclusters.vocabulary import taxonomy
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 
+_KEPT = 16
+"""Answers to questions of one sort that are kept: the rows never change."""
 SNAPSHOT = Path(__file__).with_name("snapshot.sqlite")
 
 
@@ -33,6 +38,9 @@ class Catalog:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = tuple(sources)
         self._hidden: tuple[frozenset[int], ...] = _hidden(self._sources)
+        self._sold: dict[object, Mapping[tuple[str, str], float | None]] = {}
+        self._judged: dict[object, Sequence[Judged]] = {}
+        self._frontiers: dict[object, Mapping[tuple[str, str], Sequence[Prices]]] = {}
 
     @classmethod
     def packaged(cls) -> Catalog:
@@ -66,9 +74,9 @@ class Catalog:
         )
 
     @classmethod
-    def build_from(cls, content: Content) -> Catalog:
-        """A catalog in memory with all tables."""
-        return cls([Source.build(content)])
+    def build_from(cls, content: Content, *, notes: Mapping[str, str] | None = None) -> Catalog:
+        """A catalog in memory with all tables; `notes` are added to what it says of itself."""
+        return cls([Source.build(content, notes)])
 
     def joined(self, *others: Catalog) -> Catalog:
         """These catalogs as one; they stay open as long as it is used."""
@@ -110,16 +118,20 @@ class Catalog:
         """The day of the newest facts, as `YYYY-MM-DD`; empty where none is known."""
         return max((source.meta["date"] for source in self._sources), default="")
 
-    def judge(self, demands: Sequence[Demand], *, possible: bool = False) -> list[Judged]:
+    def judge(self, demands: Sequence[Demand], *, possible: bool = False) -> Sequence[Judged]:
         """How every type fares with every demand; the same as `vocabulary.judge` on each cell.
 
         With `possible`, a type that the provider may place on several processors passes if one of them does.
         """
-        return [
-            row
-            for source, hidden in zip(self._sources, self._hidden, strict=True)
-            for row in judged(source, hidden, demands, possible=possible)
-        ]
+
+        def ask() -> Sequence[Judged]:
+            return [
+                row
+                for source, hidden in zip(self._sources, self._hidden, strict=True)
+                for row in judged(source, hidden, demands, possible=possible)
+            ]
+
+        return _kept(self._judged, (tuple(demands), possible), ask)
 
     def offers(
         self,
@@ -130,32 +142,103 @@ class Catalog:
         market: Market = Market.ON_DEMAND,
         best: bool = False,
         most: int | None = None,
+        ceiling: float | None = None,
+        among: Collection[tuple[str, str]] | None = None,
+        unplaced: bool = True,
     ) -> list[Candidate]:
         """Types that meet all demands, with what they cost in these regions (None: in any), the cheapest first.
 
         A demand on a feature that no column answers (locale, hourly price) is met by nothing: decide those outside.
-        A type that has no price there comes last, with the place where it is sold, or none where that is not known.
-        Ties go to the newer price, then region, provider and name. With `best`, only the first of each type; with
-        `most`, only that many in all.
+        A type that has no price there comes last, with the place where it is sold, or none where that is not known:
+        then it is not available unless `unplaced` says so. Ties go to the newer price, then region, provider and name.
+        With `best`, only the first of each type; with `most`, only that many in all; with a `ceiling`, only what is
+        known to cost no more; with `among`, only of the types of these providers and names.
         """
-        asked = offers.Asked(regions=regions, market=market, best=best, most=most)
+        asked = offers.Asked(regions=regions, market=market, best=best, most=most, ceiling=ceiling, unplaced=unplaced)
         parts = [
-            offers.candidates(source, fitting(source, hidden, demands, possible=possible), asked)
-            for source, hidden in zip(self._sources, self._hidden, strict=True)
+            offers.candidates(source, fitting(source, where, demands, possible=possible), asked)
+            for source, where in self._shown(among)
         ]
         filled = [part for part in parts if part]
         if len(filled) == 1:
             return filled[0]
         return sorted((candidate for part in filled for candidate in part), key=offers.rank)[:most]
 
-    def machine_types(self) -> list[MachineType]:
-        """Every type, by provider and name."""
-        return [
-            machine
-            for source, hidden in zip(self._sources, self._hidden, strict=True)
-            for number, machine in source.types().items()
-            if number not in hidden
-        ]
+    def tallies(self, wishes: Mapping[tuple[str, str], Count], purchase: Purchase) -> dict[tuple[str, str], Tally]:
+        """How many offers each type has for a purchase, and the least that so many machines of it cost.
+
+        `wishes` are these numbers by provider and name. Of types that have no offer, nothing. The same as counting
+        `offers`, and much quicker.
+        """
+        found: dict[tuple[str, str], Tally] = {}
+        for source, hidden in zip(self._sources, self._hidden, strict=True):
+            ids = source.names()
+            numbers = {ids[name]: name for name in wishes if name in ids and ids[name] not in hidden}
+            if numbers:
+                counts = {number: wishes[name] for number, name in numbers.items()}
+                found |= {numbers[number]: each for number, each in tallied(source, counts, purchase).items()}
+        return found
+
+    def sold(
+        self, regions: Collection[str] | None = None, *, market: Market = Market.ON_DEMAND, unplaced: bool = True
+    ) -> Mapping[tuple[str, str], float | None]:
+        """Every type that is sold in these regions (None: in any), by provider and name, with its lowest known price.
+
+        Types of which no place is known count as sold where `unplaced` says so. The same as `offers` without demands
+        tells, and much quicker.
+        """
+
+        def ask() -> Mapping[tuple[str, str], float | None]:
+            asked = offers.Asked(regions=regions, market=market, unplaced=unplaced)
+            found: dict[tuple[str, str], float | None] = {}
+            for source, hidden in zip(self._sources, self._hidden, strict=True):
+                prices = offers.sold(source, asked)
+                found |= {
+                    name: prices[number]
+                    for name, number in source.names().items()
+                    if number in prices and number not in hidden
+                }
+            return found
+
+        return _kept(self._sold, (_set(regions), market, unplaced), ask)
+
+    def cells(
+        self, columns: Sequence[str], names: Collection[tuple[str, str]] | None = None
+    ) -> dict[tuple[str, str], tuple[Cell, ...]]:
+        """What the types of these providers and names, or all of them, have in these columns.
+
+        Much quicker than `machine_types`.
+        """
+        found: dict[tuple[str, str], tuple[Cell, ...]] = {}
+        for source, where in self._shown(names):
+            found |= reading.cells(source, columns, where)
+        return found
+
+    def figures(
+        self, provider: str, regions: Collection[str] | None = None
+    ) -> dict[tuple[str, str], list[tuple[float | None, float | None]]]:
+        """What the types of a provider cost in these regions (None: in any), on demand and spot."""
+        found: dict[tuple[str, str], list[tuple[float | None, float | None]]] = {}
+        for source, hidden in zip(self._sources, self._hidden, strict=True):
+            found |= offers.figures(source, _word(source, provider), regions, shown("type.id", hidden))
+        return found
+
+    def frontier(
+        self, provider: str, regions: Collection[str] | None = None
+    ) -> Mapping[tuple[str, str], Sequence[Prices]]:
+        """As `figures`, without what others of the type undercut on both markets; the cheapest on demand first."""
+
+        def ask() -> Mapping[tuple[str, str], Sequence[Prices]]:
+            found: dict[tuple[str, str], Sequence[Prices]] = {}
+            for source, hidden in zip(self._sources, self._hidden, strict=True):
+                found |= frontier(source, _word(source, provider), regions, shown("type.id", hidden))
+            return found
+
+        return _kept(self._frontiers, (provider, _set(regions)), ask)
+
+    def machine_types(self, names: Collection[tuple[str, str]] | None = None) -> list[MachineType]:
+        """Every type, or those of these providers and names, by provider and name."""
+        return [machine for source, where in self._shown(names) for machine in source.types(where).values()]
 
     def machine_type(self, provider: str, name: str) -> MachineType | None:
         """One type; None where the catalog does not hold it."""
@@ -182,6 +265,17 @@ class Catalog:
             if source.types(where := _named(source, provider, name)):
                 return reading.offerings(source, where)
         return []
+
+    def rows_of(self, names: Collection[tuple[str, str]]) -> Content:
+        """The types of these providers and names that there are, with all their prices and offerings, at once."""
+        types, prices, offerings = list[MachineType](), list[Price](), list[Offering]()
+        for source, hidden in zip(self._sources, self._hidden, strict=True):
+            ids = {str(number) for name, number in source.names().items() if name in names and number not in hidden}
+            where = f"type.id IN ({', '.join(sorted(ids))})"
+            types += source.types(where).values()
+            prices += reading.prices(source, where)
+            offerings += reading.offerings(source, where)
+        return Content(types=tuple(types), prices=tuple(prices), offerings=tuple(offerings))
 
     def providers(self) -> list[str]:
         """The providers that the catalog knows types of."""
@@ -217,6 +311,13 @@ class Catalog:
         """The zones of a region by their full names; none where they are not known."""
         return next((r.zones for r in self.regions() if r.region == region), ())
 
+    def zones_of(self, regions: Collection[str]) -> dict[tuple[str, str, str], tuple[str, ...]]:
+        """In which zones of these regions types are known to be sold, by provider, type and region."""
+        found: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        for source, hidden in zip(self._sources, self._hidden, strict=True):
+            found |= reading.zones(source, regions, shown("type.id", hidden))
+        return found
+
     def regions_in(self, term: str) -> list[str]:
         """The regions that lie in a continent, country or place, are that region, or hold that zone.
 
@@ -229,6 +330,13 @@ class Catalog:
     def table(self, kind: type[S]) -> list[S]:
         """A small table by its row type: `Processor`, `Accelerator`, `Microarchitecture`, `AcceleratorArchitecture`."""
         return [row for source in self._sources for row in reading.plain(source, kind)]
+
+    def _shown(self, names: Collection[tuple[str, str]] | None = None) -> list[tuple[Source, str]]:
+        """Each source with the SQL condition for those of its types, by id, that count; None of these names is all."""
+        return [
+            (source, shown("id", hidden) + _among("id", source, names))
+            for source, hidden in zip(self._sources, self._hidden, strict=True)
+        ]
 
     @staticmethod
     def _priced(source: Source, hidden: frozenset[int], provider: str) -> Priced:
@@ -250,6 +358,28 @@ class Catalog:
 
 def _named(source: Source, provider: str, name: str) -> str:
     return f"type.provider = {_word(source, provider)} AND type.instance_type = {_word(source, name)}"
+
+
+def _among(column: str, source: Source, names: Collection[tuple[str, str]] | None) -> str:
+    """Types of these providers and names as one more SQL condition; none of all."""
+    if names is None:
+        return ""
+    ids = source.names()
+    return f" AND {column} IN ({', '.join(str(ids[name]) for name in names if name in ids)})"
+
+
+def _kept(answers: dict[object, T], question: object, ask: Callable[[], T]) -> T:
+    """The answer to a question, from before where it is kept; the oldest gives way."""
+    found = answers.get(question)
+    if found is None:
+        if len(answers) >= _KEPT:
+            answers.pop(next(iter([*answers])), None)  # of a copy, as other threads may be adding to it
+        found = answers[question] = ask()
+    return found
+
+
+def _set(regions: Collection[str] | None) -> frozenset[str] | None:
+    return None if regions is None else frozenset(regions)
 
 
 def _word(source: Source, text: str) -> int:

@@ -40,11 +40,11 @@ def judged(source: Source, hidden: Collection[int], demands: Sequence[Demand], *
     return [Judged(words[p], words[name], m, u) for p, name, m, u in rows]  # type: ignore[arg-type]  # NOT NULL
 
 
-def fitting(source: Source, hidden: Collection[int], demands: Sequence[Demand], *, possible: bool) -> list[int]:
-    """The ids of types that meet every demand, in order."""
+def fitting(source: Source, where: str, demands: Sequence[Demand], *, possible: bool) -> list[int]:
+    """The ids of types that meet an SQL condition and every demand, in order."""
     met = [conditions(source, demand, possible=possible)[0] for demand in demands]
-    where = " AND ".join((*met, shown("id", hidden)))
-    return [int(number or 0) for (number,) in source.rows(f"SELECT id FROM type WHERE {where} ORDER BY id")]
+    every = " AND ".join((*met, where))
+    return [int(number or 0) for (number,) in source.rows(f"SELECT id FROM type WHERE {every} ORDER BY id")]
 
 
 def _mask(parts: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -44,6 +44,36 @@ def prices(source: Source, where: str = "1") -> list[Price]:
         )
         for provider, name, region, usd, spot_usd, savings, interruption, date, spot_date, origin in rows
     ]
+
+
+def cells(source: Source, columns: Sequence[str], where: str = "1") -> dict[tuple[str, str], tuple[Cell, ...]]:
+    """What the types that meet an SQL condition have in these columns, by provider and name."""
+    words, wanted = source.words, ", ".join(("provider", "instance_type", *columns))
+    texts = [column in schema.TEXT_COLUMNS for column in columns]
+    rows = source.rows(f"SELECT {wanted} FROM type WHERE {where}")
+    if not any(texts):
+        return {(str(words[provider]), str(words[name])): tuple(row) for provider, name, *row in rows}
+    return {
+        (str(words[provider]), str(words[name])): tuple(
+            words[cell] if is_text else cell for is_text, cell in zip(texts, row, strict=True)
+        )
+        for provider, name, *row in rows
+    }
+
+
+def zones(source: Source, regions: Collection[str], where: str = "1") -> dict[tuple[str, str, str], tuple[str, ...]]:
+    """The zones of these regions where the types that meet an SQL condition are sold, as far as they are known."""
+    words, ids = source.words, ", ".join(map(str, source.word_ids(regions)))
+    rows = source.rows(
+        "SELECT provider, instance_type, region, zones FROM offering JOIN type ON type.id = offering.type"
+        f" WHERE region IN ({ids}) AND {where}"
+    )
+    listing = {cell: listed(words[cell]) for cell in {row[3] for row in rows}}
+    return {
+        (str(words[provider]), str(words[name]), str(words[region])): listing[cell]
+        for provider, name, region, cell in rows
+        if listing[cell]
+    }
 
 
 def offerings(source: Source, where: str = "1") -> list[Offering]:

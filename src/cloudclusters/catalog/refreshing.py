@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from cloudclusters.catalog import settling
 from cloudclusters.catalog.rows import Content, MachineType, Offering, Price, Region
 
 S = TypeVar("S", MachineType, Region)
@@ -82,13 +83,13 @@ def merged(old: Content, survey: Survey) -> Content:
     prices += _prices(old, survey)
     offerings += new.offerings
     gone = _gone(old, survey, _sold(offerings, prices))
-    types = _overlaid(old.types, new.types, lambda t: (t.provider, t.instance_type))
+    types = _overlaid(old.types, new.types, lambda t: (t.provider, t.instance_type), settling.over)
     return msgspec.structs.replace(
         old,
         types=tuple(t for t in types if (t.provider, t.instance_type) not in gone),
         prices=tuple(prices),
         offerings=tuple(offerings),
-        regions=tuple(_overlaid(old.regions, new.regions, lambda r: (r.provider, r.region))),
+        regions=tuple(_overlaid(old.regions, new.regions, lambda r: (r.provider, r.region), _over)),
         date=max(old.date, new.date),
     )
 
@@ -152,17 +153,22 @@ def _sold(offerings: Iterable[Offering], prices: Iterable[Price]) -> set[Name]:
     return {(o.provider, o.instance_type) for o in offerings} | {(p.provider, p.instance_type) for p in prices}
 
 
-def _overlaid(old: Iterable[S], new: Iterable[S], key: Callable[[S], Name]) -> list[S]:
+def _overlaid(
+    old: Iterable[S], new: Iterable[S], key: Callable[[S], Name], over: Callable[[S, Mapping[str, object]], S]
+) -> list[S]:
     """All rows, once each; a new one's known cells over those of the old one."""
     rows: dict[Name, S] = {key(row): row for row in old}
     for row in new:
         before = rows.get(key(row))
-        rows[key(row)] = row if before is None else _over(before, row)
+        rows[key(row)] = row if before is None else over(before, _told(row))
     return list(rows.values())
 
 
-def _over(before: S, row: S) -> S:
-    told = {name: cell for name, cell in msgspec.structs.asdict(row).items() if cell is not None and cell != ()}
+def _told(row: msgspec.Struct) -> dict[str, object]:
+    return {name: cell for name, cell in msgspec.structs.asdict(row).items() if cell is not None and cell != ()}
+
+
+def _over(before: Region, told: Mapping[str, object]) -> Region:
     return msgspec.structs.replace(before, **told)
 
 

@@ -2,7 +2,7 @@
 
 All quantities are in base units (bytes, bit/s, Hz, USD per hour). None is unknown; a known absence is a value:
 `0`, or `"none"` in a text cell. A text cell may list alternatives (`a|b`): the provider may place the type on
-either. `simd` and `source` list what holds together (`a;b`).
+either. `simd`, `accelerator_api` and `source` list what holds together (`a;b`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ NONE = "none"
 Cell = str | int | float | bool | None
 
 
-class MachineType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MachineType(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """An instance type of a provider; the fields are the columns that features name.
 
     `vcpus` are the usable ones. `accelerator_count` is below 1 for a share of a device;
     `accelerator_memory_bytes` is the nominal memory of one device, or of the share.
     `network_bps` is what can be sustained, `network_burst_bps` the peak or the documented maximum.
+    Chip, memory type and interfaces of accelerators follow from their model, and `virtual` (Yes or No) from
+    `bare_metal`: `settling` fills them.
     """
 
     provider: str
@@ -48,6 +50,9 @@ class MachineType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accelerator_count: int | float | None = None
     accelerator_memory_bytes: int | None = None
     accelerator_memory_reported_bytes: int | None = None
+    accelerator_processor: str | None = None
+    accelerator_memory_type: str | None = None
+    accelerator_api: str | None = None
     storage_type: str | None = None
     storage_bytes: int | None = None
     storage_disks: int | None = None
@@ -56,6 +61,7 @@ class MachineType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rdma: str | None = None
     rdma_bps: int | None = None
     bare_metal: bool | None = None
+    virtual: str | None = None
     burstable: bool | None = None
     spot: bool | None = None
     ecu: int | float | None = None
@@ -192,7 +198,7 @@ class Priced(msgspec.Struct, frozen=True):
     newest: str
 
 
-class Judged(msgspec.Struct, frozen=True):
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """How one type fares with a sequence of constraints: bit i of the masks is constraint i.
 
     A bit in neither mask is a constraint that the type is known not to meet.
@@ -204,7 +210,7 @@ class Judged(msgspec.Struct, frozen=True):
     unknown: int
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A type that meets every constraint, in a place, at a price.
 
     `offer.available` is False when the catalog knows where the type is sold, and that is in none of the regions asked

@@ -7,12 +7,11 @@ ids follow the order of the text: comparing ids compares names and dates. Prices
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from cloudclusters.catalog.rows import (
-    NONE,
     Accelerator,
     AcceleratorArchitecture,
     Content,
@@ -23,9 +22,10 @@ from cloudclusters.catalog.rows import (
     Processor,
     Region,
 )
+from cloudclusters.catalog.settling import by_model, settled
 from cloudclusters.errors import InternalError
 
-VERSION = 1
+VERSION = 2
 MICRO = 1_000_000
 
 COLUMNS = MachineType.__struct_fields__
@@ -33,14 +33,6 @@ _KINDS = {column: str(MachineType.__annotations__[column]) for column in COLUMNS
 TEXT_COLUMNS = frozenset(column for column, kind in _KINDS.items() if kind.startswith("str"))
 TRUTH_COLUMNS = frozenset(column for column, kind in _KINDS.items() if kind.startswith("bool"))
 NUMBER_COLUMNS = frozenset(COLUMNS) - TEXT_COLUMNS - TRUTH_COLUMNS
-
-_WHEN_NO_ACCELERATOR: dict[str, str | int] = {
-    "accelerator_model": NONE,
-    "accelerator_manufacturer": NONE,
-    "accelerator_architecture": NONE,
-    "accelerator_type": NONE,
-    "accelerator_memory_bytes": 0,
-}
 
 Plain = Region | Processor | Accelerator | Microarchitecture | AcceleratorArchitecture
 PLAIN_TABLES: dict[str, type[Plain]] = {
@@ -68,20 +60,15 @@ _TABLES = (
 )
 
 
-def settled(machine: MachineType) -> MachineType:
-    """The same type with what follows from a known absence: without accelerators it has none of any make."""
-    if machine.accelerator_count != 0:
-        return machine
-    absent = {column: value for column, value in _WHEN_NO_ACCELERATOR.items() if getattr(machine, column) is None}
-    return msgspec.structs.replace(machine, **absent)
+def write(connection: sqlite3.Connection, content: Content, notes: Mapping[str, str] | None = None) -> None:
+    """Make the tables in an empty database and fill them, types settled; the order of `content` does not matter.
 
-
-def write(connection: sqlite3.Connection, content: Content) -> None:
-    """Make the tables in an empty database and fill them; the order of `content` does not matter.
+    `notes` are added to what the database says of itself, outside of its digest.
 
     Raises `InternalError` where a type is there twice, or a price or an offering has no type or is there twice.
     """
-    types = sorted(map(settled, content.types), key=lambda t: (t.provider, t.instance_type))
+    models = by_model(content.accelerators)
+    types = sorted((settled(t, models) for t in content.types), key=lambda t: (t.provider, t.instance_type))
     with connection:
         for statement in _TABLES:
             connection.execute(statement)
@@ -99,7 +86,7 @@ def write(connection: sqlite3.Connection, content: Content) -> None:
             raise InternalError(f"a price or an offering is in the catalog twice ({exc})") from exc
         for table in PLAIN_TABLES:
             _insert(connection, table, sorted(map(_plain_row, getattr(content, table)), key=_first_two))
-        _insert(connection, "meta", _meta(connection, content))
+        _insert(connection, "meta", [*_meta(connection, content), *(notes or {}).items()])
 
 
 def digest_of(connection: sqlite3.Connection) -> str:

@@ -6,7 +6,7 @@ import functools
 import sqlite3
 import threading
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from cloudclusters.catalog import schema
@@ -52,11 +52,11 @@ class Source:
         return cls(connection)
 
     @classmethod
-    def build(cls, content: Content) -> Source:
-        """Make a database in memory."""
+    def build(cls, content: Content, notes: Mapping[str, str] | None = None) -> Source:
+        """Make a database in memory; `notes` are added to what it says of itself."""
         connection = sqlite3.connect(":memory:", check_same_thread=False)
         try:
-            schema.write(connection, content)
+            schema.write(connection, content, notes)
         except BaseException:
             connection.close()
             raise
@@ -81,8 +81,11 @@ class Source:
 
     def word_ids(self, texts: Collection[str]) -> list[int]:
         """The ids of those texts that this database knows."""
-        marks = ", ".join("?" * len(texts))
-        return [int(number or 0) for (number,) in self.rows(f"SELECT id FROM word WHERE text IN ({marks})", [*texts])]
+        return [self._ids[text] for text in texts if text in self._ids]
+
+    @functools.cached_property
+    def _ids(self) -> dict[str, int]:
+        return {text: int(number or 0) for number, text in self.words.items() if text is not None}
 
     def decoded(self, column: str, cell: Cell) -> Cell:
         """A cell of the table `type` as `MachineType` has it."""
@@ -103,7 +106,22 @@ class Source:
             found[int(number or 0)] = MachineType(*decoded)  # type: ignore[arg-type]
         return found
 
-    def names(self) -> dict[tuple[str | None, str | None], int]:
+    def names(self) -> dict[tuple[str, str], int]:
         """The id of every type by provider and name."""
+        return self._names
+
+    @functools.cached_property
+    def _names(self) -> dict[tuple[str, str], int]:
         rows = self.rows("SELECT provider, instance_type, id FROM type")
-        return {(self.words[provider], self.words[name]): int(number or 0) for provider, name, number in rows}
+        return {(str(self.words[provider]), str(self.words[name])): int(number or 0) for provider, name, number in rows}
+
+    @functools.cached_property
+    def placed(self) -> frozenset[int]:
+        """The types of which it is known where they are sold."""
+        rows = self.rows("SELECT DISTINCT type FROM price UNION SELECT DISTINCT type FROM offering")
+        return frozenset(int(number or 0) for (number,) in rows)
+
+    @functools.cached_property
+    def off_spot(self) -> frozenset[int]:
+        """The types that no spot market has."""
+        return frozenset(int(number or 0) for (number,) in self.rows("SELECT id FROM type WHERE spot = 0"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from cloudclusters.catalog import reading, schema
@@ -40,7 +41,7 @@ def open_best(home: Path) -> tuple[Catalog, str]:
         return Catalog.packaged(), ""
     except OSError as exc:
         return Catalog.packaged(), f"the refreshed catalog {path} cannot be read ({exc.strerror})"
-    if not _sound(data):
+    if not is_sound(data):
         return Catalog.packaged(), f"the refreshed catalog {path} is damaged"
     try:
         catalog = Catalog.open(path)
@@ -65,20 +66,27 @@ def write(home: Path, content: Content, *, origin: str) -> Path:
 
     Raises `StoreError` where the folder cannot be written to.
     """
+    path = place(home)
+    replaced(path, lambda new: _build(new, content, origin))
+    return path
+
+
+def replaced(path: Path, make: Callable[[Path], object]) -> None:
+    """Put a file that `make` writes in the place of this one, whole or not at all. Raises `StoreError`."""
     import tempfile  # takes milliseconds, and who only reads does not need it
 
-    path = place(home)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".refresh-") as folder:
-            new = Path(folder) / NAME
-            _build(new, content, origin)
+            new = Path(folder) / path.name
+            make(new)
+            with new.open("rb+") as file:
+                os.fsync(file.fileno())
             new.replace(path)
     except (OSError, sqlite3.OperationalError) as exc:
         raise StoreError(
             f"the catalog {path} cannot be written ({exc})", hint="free space, or mend its folder"
         ) from exc
-    return path
 
 
 def reset(home: Path) -> bool:
@@ -101,9 +109,7 @@ def _build(path: Path, content: Content, origin: str) -> None:
         # Nobody sees the file before it is whole and renamed.
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
-        schema.write(connection, content)
-        with connection:
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", [(BASE, base), (ORIGIN, origin)])
+        schema.write(connection, content, {BASE: base, ORIGIN: origin})
     finally:
         connection.close()
     seal(path)
@@ -119,7 +125,8 @@ def seal(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sound(data: bytes) -> bool:
+def is_sound(data: bytes) -> bool:
+    """Whether these are the bytes of a whole catalog file that was sealed."""
     return len(data) > _USER_VERSION.stop and data[_USER_VERSION] == _checksum(data)
 
 
