@@ -8,7 +8,7 @@ from cloudclusters.contract.build import make_contract
 from cloudclusters.contract.document import ClusterType, Contract
 from cloudclusters.contract.text import from_texts, from_toml, to_toml
 from cloudclusters.errors import InvalidContract
-from cloudclusters.vocabulary import Range, Terms, atleast, between, just
+from cloudclusters.vocabulary import Range, Terms, atleast, between, just, oneof
 
 HANDLE = "FXqElAnSeTEpQAm"
 GiB = 2**30
@@ -87,7 +87,8 @@ def test_roles_as_dicts_and_as_prefixes_are_the_same() -> None:
         ({"node_count": -3}, "node_count: -3 is less than 1"),
         ({"node_process_count": 0}, "node_process_count: 0 is less than 1"),
         ({"node_count": 1.5}, "node_count: 1.5 is not a whole number"),
-        ({"node_count": atleast(2)}, "node_count must be one number, not atleast(2)"),
+        ({"node_process_count": atleast(2)}, "node_process_count must be one number, not >=2"),
+        ({"node_count": "9..3"}, "node_count: no number is from 9 to 3"),
         ({"node_count": "many"}, "node_count"),
         ({"node_memory_size": between("64G", "8G")}, "node_memory_size: no number is from"),
         ({"node_memory_size": "12 parsecs"}, "node_memory_size"),
@@ -104,7 +105,7 @@ def test_roles_as_dicts_and_as_prefixes_are_the_same() -> None:
         ),
         ({"cluster_type": "ManagerWorkers", "worker": {"region": "x"}}, "worker.region is about the whole cluster"),
         ({"engine": "dusk"}, "engine must be 'dask' or 'none', not 'dusk'; did you mean 'dask'"),
-        ({"imageid": "a", "image_id": "b"}, "'image_id' is given twice"),
+        ({"imageid": "a", "image_id": "b"}, "image_id is given twice"),
         ({"strict": "perhaps"}, "strict must be true or false"),
         ({"node_provider": "Goggle"}, "did you mean"),
         ({"cluster_locale": "us-eats-1"}, "did you mean"),
@@ -220,3 +221,15 @@ def test_a_mistake_in_a_file_names_file_line_and_key(text: str, said: str) -> No
     with pytest.raises(InvalidContract) as caught:
         from_toml(text, "f.toml", handle=HANDLE)
     assert str(caught.value).startswith(said)
+
+
+HUGE = 10**5000
+
+
+@pytest.mark.parametrize("name", ["max_cost", "strict", "engine", "accelerator", "manager", "cluster_type", "nothing"])
+@pytest.mark.parametrize("value", [HUGE, -HUGE, [HUGE], oneof(1, HUGE)], ids=["one", "below 0", "list", "wish"])
+def test_a_number_that_python_does_not_print_is_told(name: str, value: object) -> None:
+    """Wherever it stands."""
+    with pytest.raises(InvalidContract) as caught:
+        make_contract({name: value}, handle="x")
+    assert len(caught.value.message) < 200

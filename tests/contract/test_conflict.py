@@ -1,4 +1,4 @@
-"""The minimal conflicting set, against brute force."""
+"""The minimal conflicting sets, against brute force."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudclusters.contract.conflict import minimal_conflict
+from cloudclusters.contract.refusal.conflict import MOST, minimal_conflicts
 
 COUNT = 6
-MASKS = st.lists(st.integers(0, 2**COUNT - 1), max_size=30)
+MASKS = st.lists(st.integers(0, 2**COUNT - 1), min_size=1, max_size=30)
 
 
 def conflicts(unmet: list[int], chosen: tuple[int, ...]) -> bool:
@@ -19,22 +19,30 @@ def conflicts(unmet: list[int], chosen: tuple[int, ...]) -> bool:
 
 
 @given(MASKS)
-def test_it_is_a_conflict_and_none_is_smaller(unmet: list[int]) -> None:
-    """What is found conflicts, and every smaller set of constraints is met by some type."""
-    found = minimal_conflict(unmet, COUNT)
-    if any(mask == 0 for mask in unmet):
-        assert found == ()
-        return
-    assert conflicts(unmet, found)
-    smaller = (c for size in range(len(found)) for c in combinations(range(COUNT), size))
-    assert not unmet or not any(conflicts(unmet, c) for c in smaller)
+def test_they_are_all_minimal_conflicts_the_smallest_first(unmet: list[int]) -> None:
+    """As whoever tries every set of constraints finds them."""
+    every = [c for size in range(COUNT + 1) for c in combinations(range(COUNT), size) if conflicts(unmet, c)]
+    minimal = [c for c in every if not any(set(other) < set(c) for other in every)]
+    expected = [] if () in minimal or 0 in unmet else minimal
+    assert minimal_conflicts(unmet, COUNT) == expected[:MOST]
+
+
+def test_many_constraints_end_in_time() -> None:
+    """Pairs that clash, each with its own partner, have two to the power of twenty minimal sets."""
+    unmet = [0b11 << 2 * pair for pair in range(20)]
+    assert len(minimal_conflicts(unmet, 40)) <= MOST
 
 
 def test_a_type_that_meets_all_leaves_no_conflict() -> None:
     """There is nothing to name when something fits."""
-    assert minimal_conflict([0, 3], 2) == ()
+    assert minimal_conflicts([0, 3], 2) == []
+
+
+def test_without_types_the_first_constraint_is_named() -> None:
+    """Nothing is met by anything."""
+    assert minimal_conflicts([], 2) == [(0,)]
 
 
 def test_two_constraints_that_only_clash_together_are_both_named() -> None:
     """Each alone is met by some type."""
-    assert minimal_conflict([0b001, 0b010], 3) == (0, 1)
+    assert minimal_conflicts([0b001, 0b010], 3) == [(0, 1)]

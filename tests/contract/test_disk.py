@@ -167,7 +167,7 @@ def test_every_type_is_judged_as_the_definition_says(disks: list[int | None], bo
     with Catalog.build(rows) as catalog:
         contract = from_texts([wish.format(bound)], handle="FXqElAnSeTEpQAm", created=1.0, catalog=catalog)
         world = World(catalog=catalog, settings=Settings(), providers=facts)
-        role = role_of("peer", 1, contract, world)
+        role = role_of("peer", contract, world)
         answer = {(row.provider, row.instance_type): row for row in judged(role, world)}
 
     ((bit, (feature, asked)),) = [(i, each) for i, each in enumerate(role.demands) if each[0].name == "storage_size"]

@@ -11,7 +11,7 @@ from cloudclusters.base.cloud import Offer
 from cloudclusters.catalog import Catalog, MachineType, Price
 from cloudclusters.contract.document import Contract, Plan
 from cloudclusters.contract.plan import _foreign, plan
-from cloudclusters.contract.resolution import Choice, ProviderFacts
+from cloudclusters.contract.resolution import Choice, ProviderFacts, RoleResolution
 from cloudclusters.contract.resolve import resolve
 from cloudclusters.errors import InvalidContract, InvalidSetting, MissingExtra, NoMatch, NotSupported
 from cloudclusters.settings import Settings
@@ -96,6 +96,125 @@ def test_a_region_that_nobody_knows_is_told(contract: Contracts, full: Catalog) 
         planned(contract("node_provider=ec2"), full, installed("ec2"), CLOUDCLUSTERS_EC2_REGION="us-esat-1")
 
 
+def test_a_region_of_another_provider_is_told_with_what_asks_for_it_alone(contract: Contracts, full: Catalog) -> None:
+    """What stands in the contract holds for all providers: no section of theirs can correct it."""
+    with pytest.raises(InvalidSetting, match="azure has no region 'us-east-1'") as caught:
+        planned(contract("region=us-east-1"), full, installed("ec2"))
+    assert "write cluster_locale=us-east-1 or node_provider=ec2" in str(caught.value)
+    for more in ("cluster_locale=us-east-1", "node_provider=ec2"):
+        (role,) = planned(contract("region=us-east-1", more), full, installed("ec2")).roles
+        assert role.offer.place.region == "us-east-1"
+
+
+ZONES = [
+    ("mars", "us-west-2", "ec2 has no zone 'mars' in the catalog\n.*zones of us-west-2 are us-west-2a, us-west-2b"),
+    ("us-west-2x", "us-west-2", r"ec2 has no zone 'us-west-2x' in the catalog; did you mean 'us-west-2a'"),
+    ("us-east-1a", "us-west-2", "the zone us-east-1a of ec2 lies in us-east-1, and not in us-west-2"),
+    ("us-west-2-lax-1a", "us-east-1", "lies in us-west-2, and not in us-east-1"),
+    ("us-east-1a", "Europe", "lies in us-east-1, and not in the regions that the contract allows"),
+]
+
+
+@pytest.mark.parametrize(("zone", "region", "said"), ZONES)
+def test_a_zone_lies_in_the_region(contract: Contracts, full: Catalog, zone: str, region: str, said: str) -> None:
+    """As far as zones are known, and else by its name; wherever region and zone are said."""
+    named = [f"region={region}"] if region[0].islower() else [f"cluster_locale={region}"]
+    for texts, more in (([*named, f"zone={zone}"], {}), (named, {"CLOUDCLUSTERS_EC2_ZONE": zone})):
+        with pytest.raises(InvalidSetting, match=said):
+            planned(contract("node_provider=ec2", *texts), full, installed("ec2"), **more)
+
+
+@pytest.mark.parametrize(
+    ("zone", "texts"),
+    [
+        ("us-west-2b", ("region=us-west-2",)),
+        ("us-west-2-lax-1a", ("region=us-west-2",)),
+        ("us-east-1a", ()),
+        ("eu-west-1a", ("cluster_locale=Europe",)),
+        ("us-east-1a", ("cluster_locale=any",)),
+    ],
+)
+def test_a_zone_is_planned(contract: Contracts, full: Catalog, zone: str, texts: tuple[str, ...]) -> None:
+    """It says the region where nothing else does; fallbacks stay in it."""
+    made = planned(contract("node_provider=ec2", "node_vcpus_count=4", f"zone={zone}", *texts), full, installed("ec2"))
+
+    (role,) = made.roles
+    assert {(each.provider, each.place.zone) for each in (role.offer, *role.fallbacks)} == {("ec2", zone)}
+    assert {zone.startswith(each.place.region) for each in (role.offer, *role.fallbacks)} == {True}
+    assert zone in str(made)
+
+
+def test_a_zone_that_the_contract_s_place_names_goes_before_the_setting(contract: Contracts, full: Catalog) -> None:
+    """As the region does."""
+    asked = contract("node_provider=ec2", "node_machinetype=t3.xlarge", "cluster_locale=us-east-1b")
+    made = planned(asked, full, installed("ec2"), CLOUDCLUSTERS_EC2_ZONE="us-east-1a")
+
+    assert made.roles[0].offer.place.zone == "us-east-1b"
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("accelerator_count>=1",), ("total_vcpus>=512", "node_count=1..64"), ("market=any",)]
+)
+@pytest.mark.parametrize("zone", ["us-east-1e", "us-west-2d", "ap-south-1c"])
+def test_the_setting_and_the_place_sell_the_same(
+    contract: Contracts, full: Catalog, zone: str, more: tuple[str, ...]
+) -> None:
+    """A type that is not sold in the zone that is set is no option."""
+    facts, settings = installed("ec2"), Settings.load(environ={"CLOUDCLUSTERS_HOME": "/nowhere"})
+    asked = ("node_provider=ec2", "node_vcpus_count>=16", *more)
+    (role,) = resolve(contract(*asked, f"zone={zone}"), full, settings, providers=facts, at=NOW).roles
+    (other,) = resolve(contract(*asked, f"cluster_locale={zone}"), full, settings, providers=facts, at=NOW).roles
+
+    def sold(found: RoleResolution) -> list[tuple[str, object, object, int]]:
+        offers = [(choice.offer, choice.count) for choice in found.choices]
+        return [(offer.instance_type, offer.market, offer.hourly_usd, count) for offer, count in offers]
+
+    assert sold(role) == sold(other) != []
+    assert (role.total, role.types) == (other.total, other.types)
+
+
+def test_a_type_that_the_zone_does_not_have_is_told_with_the_zone(contract: Contracts, full: Catalog) -> None:
+    """And that to let go of the zone would do; its region is nothing that gives way."""
+    asked = ("node_provider=ec2", "node_machinetype=g6.48xlarge", "cluster_locale=us-east-1")
+
+    with pytest.raises(NoMatch, match="together, in the zone us-east-1e that is set for ec2") as caught:
+        planned(contract(*asked, "zone=us-east-1e"), full, installed("ec2"))
+
+    assert caught.value.hint == 'zone="" lets go of the zone'
+    assert caught.value.conflict_sets == (("node_machinetype=g6.48xlarge", "cluster_locale=us-east-1"),)
+    assert [[*each.instead] for each in caught.value.relaxations] == [["node_machinetype"]]
+    made = planned(contract(*asked, "zone="), full, installed("ec2"), CLOUDCLUSTERS_EC2_ZONE="us-east-1e")
+    assert (made.roles[0].offer.instance_type, made.roles[0].offer.place.zone) == ("g6.48xlarge", "")
+
+
+def test_a_zone_leaves_other_providers_out(contract: Contracts, full: Catalog) -> None:
+    """Where the contract names no provider."""
+    made = planned(contract("node_vcpus_count=4", "zone=us-central1-a"), full, installed("ec2", "gcp"))
+
+    assert (made.provider, made.roles[0].offer.place.zone) == ("gcp", "us-central1-a")
+    with pytest.raises(InvalidSetting, match="has no zone 'mars'"):
+        planned(contract("node_vcpus_count=4", "zone=mars"), full, installed("ec2", "gcp"))
+
+
+def test_a_zone_of_a_provider_whose_zones_nobody_knows_is_taken(contract: Contracts, readme: Catalog) -> None:
+    """Its name may say the region, or nothing."""
+    asked = ("node_provider=ec2", "node_machinetype=t3.xlarge", "region=us-east-1")
+
+    for zone in ("us-east-1z", "mars"):
+        made = planned(contract(*asked, f"zone={zone}"), readme, installed("ec2"))
+        assert made.roles[0].offer.place.zone == zone
+
+
+def test_zones_that_are_numbers_are_of_every_region(contract: Contracts, full: Catalog) -> None:
+    """As Azure's are; of a region whose zones are not known, any number of another one."""
+    made = planned(contract("node_provider=azure", "zone=3", "region=eastus"), full, installed("azure"))
+    other = planned(contract("node_provider=azure", "zone=3", "region=westus"), full, installed("azure"))
+
+    assert (made.roles[0].offer.place.zone, other.roles[0].offer.place.zone) == ("3", "3")
+    with pytest.raises(InvalidSetting, match="azure has no zone '9'"):
+        planned(contract("node_provider=azure", "zone=9", "region=eastus"), full, installed("azure"))
+
+
 def test_an_unknown_price_is_never_chosen_silently(contract: Contracts) -> None:
     """Only a contract that names the type takes it, with a warning."""
     catalog = Catalog.build([MachineType("ec2", "a.x"), MachineType("ec2", "b.x")])
@@ -111,6 +230,14 @@ def test_an_old_price_is_said(contract: Contracts) -> None:
     catalog = Catalog.build([MachineType("ec2", "a.x")], [Price("ec2", "a.x", "us-east-1", 1.0, date="2022-09-03")])
     made = planned(contract("cluster_locale=us-east-1"), catalog, installed("ec2"))
     assert made.warnings == ("the price of a.x in us-east-1 is of 2022-09-03, more than a year old",)
+
+
+def test_what_no_catalog_tells_is_said(contract: Contracts) -> None:
+    """It chose nothing, and the plan says so before the yes."""
+    catalog = Catalog.build([MachineType("ec2", "a.x")], [Price("ec2", "a.x", "us-east-1", 1.0, date="2026-11-28")])
+    made = planned(contract("cluster_locale=us-east-1", "node_memory_type=DDR5"), catalog, installed("ec2"))
+    (told,) = made.warnings
+    assert told.startswith("no catalog tells node_memory_type=DDR5: it chose nothing")
 
 
 def test_nodes_that_share_a_machine_are_warned_of_their_share(contract: Contracts) -> None:
@@ -162,9 +289,12 @@ def test_a_plan_and_a_contract_print_as_small_tables(contract: Contracts, readme
     assert "0.6656 USD/h" in repr(made)
     assert str(asked).split("\n") == [
         "Contract FXqElAnSeTEpQAm, PeerWorkers, 4 nodes",
-        "  node_machinetype=t3.xlarge",
-        "  cluster_locale=us-east-1",
+        "feature           constraint",
+        "node_machinetype  t3.xlarge",
+        "cluster_locale    us-east-1",
+        f"digest  {asked.digest[:12]}",
     ]
+    assert made.digest[:12] in str(made)
 
 
 def test_foreign_processors_are_told_where_packages_are_sent() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from cloudclusters.catalog import Catalog
-from cloudclusters.contract.document import Contract
-from cloudclusters.contract.explain import Explanation, explain
+from cloudclusters.contract.build import make_contract
+from cloudclusters.contract.explain import explain
 from cloudclusters.contract.resolution import ProviderFacts
 from cloudclusters.contract.select import select
 from cloudclusters.errors import InvalidContract
@@ -39,6 +39,20 @@ def test_fx_04_cluster_parameters_are_ignored_with_a_warning(readme: Catalog, fa
     found = select({**FX03, "node_count": 4}, readme, providers=facts)
     assert found.warnings == ("Only instance features are allowed. Ignoring node_count",)
     assert found.choices == select(FX03, readme, providers=facts).choices
+
+
+def test_what_no_catalog_tells_chooses_nothing_and_is_told(readme: Catalog, facts: Facts) -> None:
+    """Here, with the plan, and by `explain`; `any` asks for nothing."""
+    asked = {**FX03, "node_memory_bandwidth": ">=200GB/s", "accelerator_api": "any"}
+    found = select(asked, readme, providers=facts)
+    assert found.choices == select(FX03, readme, providers=facts).choices
+    (told,) = found.warnings
+    assert told.startswith("no catalog tells node_memory_bandwidth>=200G")
+    contract = make_contract({**asked, "cluster_locale": "us-east-1", "node_provider": "ec2"}, handle="A" * 15)
+    why = explain(contract, readme, Settings(), providers=facts, about=["g6.48xlarge"])
+    verdicts = {each.constraint: (each.value, each.verdict) for each in why.subjects[0].findings}
+    assert verdicts["node_memory_bandwidth>=200G"] == ("no catalog tells", "unknown")
+    assert why.subjects[0].verdict.startswith("fits, rank")
 
 
 def test_fx_05_quantities_are_exact() -> None:
@@ -88,52 +102,10 @@ def test_a_locale_narrows_a_selection(full: Catalog, facts: Facts) -> None:
     assert only.offer.place.region.startswith("eu-")
 
 
-def why(contract: Contract, catalog: Catalog, facts: Facts, *about: str) -> Explanation:
-    """Explain a contract."""
-    return explain(contract, catalog, Settings(), providers=facts, about=about)
-
-
-def test_explain_tells_why_the_first_is_first(contract: Callable[..., Contract], readme: Catalog, facts: Facts) -> None:
-    """Cheaper than which, and by how much."""
-    answer = why(
-        contract("accelerator_count>=4", "accelerator_architecture=Ada", "node_memory_size>=256G"), readme, facts
-    )
-    assert answer.outcome[0].startswith(
-        "g6.24xlarge at ec2 in us-east-1, 6.68 USD/h a node: cheaper (6.68 against 8.00"
-    )
-
-
-def test_explain_tells_why_not_that_one(contract: Callable[..., Contract], readme: Catalog, facts: Facts) -> None:
-    """Each constraint with what the type has."""
-    answer = why(
-        contract("accelerator_count>=4", "node_memory_size>=256G"), readme, facts, "g6.12xlarge", "p5.48xlarge"
-    )
-    small, large = answer.subjects
-    assert (small.rank, small.verdict) == (0, "does not fit")
-    verdicts = {each.constraint: (each.value, each.verdict) for each in small.findings}
-    assert verdicts["node_memory_size>=256G"] == ("192 GiB", "missed")
-    assert verdicts["accelerator_count>=4"] == ("4", "met")
-    assert large.rank == 4
-    assert "8.25 times the first" in large.verdict
-
-
-def test_explain_says_unknown(contract: Callable[..., Contract], readme: Catalog, facts: Facts) -> None:
-    """An empty cell does not satisfy, and is called unknown."""
-    (subject,) = why(contract("network_performance>=1G"), readme, facts, "t3.xlarge").subjects
-    assert subject.findings[-1].value == "unknown"
-    assert subject.findings[-1].verdict == "unknown"
-
-
-def test_explain_works_where_nothing_fits(contract: Callable[..., Contract], full: Catalog, facts: Facts) -> None:
-    """The conflict is the answer; a type that is sold elsewhere is said to be."""
-    answer = why(contract("node_machinetype=t3.xlarge", "cluster_locale=Belgium"), full, facts, "t3.xlarge")
-    assert "no instance type satisfies" in answer.outcome[0]
-    (subject,) = answer.subjects
-    assert subject.verdict == "fits, but is not sold there"
-    assert "other regions" in str(answer)
-
-
-def test_explain_refuses_an_unknown_type(contract: Callable[..., Contract], readme: Catalog, facts: Facts) -> None:
-    """With near names."""
-    with pytest.raises(InvalidContract, match=r"did you mean 't3\.xlarge'"):
-        why(contract("node_count=1"), readme, facts, "t3.xlrage")
+def test_prices_of_more_than_a_year_ago_are_told(full: Catalog, facts: Facts) -> None:
+    """With how many they are, and the oldest; where the day of today is not known, nothing is."""
+    asked = ["node_machinetype=t3.xlarge", "cluster_locale=Germany"]
+    (note,) = select(asked, full, providers=facts, now=1.8e9).notes
+    assert note.startswith("1 of 1 price is more than a year old, the oldest of 2022-09-03")
+    assert note in str(select(asked, full, providers=facts, now=1.8e9))
+    assert select(asked, full, providers=facts).notes == ()

@@ -14,17 +14,17 @@ from cloudclusters.contract.resolution import ProviderFacts
 from cloudclusters.vocabulary import Constraint, Range, contains, taxonomy
 
 SIZE = "storage_size"
-_KIND = "storage_type"
+KIND = "storage_type"
 _REMOTE = "remote-only"
 """What a root disk is: a volume on the provider's network."""
 
 
 def root_disk(assumptions: Mapping[str, Constraint]) -> int | None:
     """The root disk, in bytes, that would do for these assumptions; None where none would, or none is asked for."""
-    size, kind = assumptions.get(SIZE), assumptions.get(_KIND)
+    size, kind = assumptions.get(SIZE), assumptions.get(KIND)
     if not isinstance(size, Range) or not size.low:
         return None
-    if kind is not None and not contains(kind, _REMOTE, taxonomy(_KIND)):
+    if kind is not None and not contains(kind, _REMOTE, taxonomy(KIND)):
         return None
     return math.ceil(size.low)
 

@@ -1,4 +1,4 @@
-"""Why this one, why not that one: how named instance types fare with every constraint of a contract."""
+"""Why this one, why not that one: how types, regions and offers fare with every constraint of a contract."""
 
 from __future__ import annotations
 
@@ -6,81 +6,41 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from cloudclusters.base.table import Cell, counted, table, usd
-from cloudclusters.catalog import Catalog, MachineType, cell_of
-from cloudclusters.contract.disk import SIZE, stands_in
+from cloudclusters.base.cloud import Offer, Place
+from cloudclusters.base.table import counted, usd
+from cloudclusters.catalog import Candidate, Catalog, MachineType
+from cloudclusters.contract.about import About, understood
+from cloudclusters.contract.ageing import old_prices
 from cloudclusters.contract.document import Contract
-from cloudclusters.contract.names import known_types
-from cloudclusters.contract.place import LOCALE, Places
-from cloudclusters.contract.rank import Ranked
-from cloudclusters.contract.rejection import rejections, verdicts
-from cloudclusters.contract.resolution import Rejection
-from cloudclusters.contract.resolve import options, world_of
-from cloudclusters.contract.world import PRICE, Providers, Role, World, places_of, roles_of
+from cloudclusters.contract.elsewhere import Here, best_at, best_in, grouped
+from cloudclusters.contract.explanation import NOT_SOLD, Explanation, Finding, Subject, fitting, not_fitting
+from cloudclusters.contract.findings import findings_of
+from cloudclusters.contract.leading import Order, whole
+from cloudclusters.contract.mix import mix_of
+from cloudclusters.contract.place import LOCALE, Places, names_zones
+from cloudclusters.contract.policy import TIGHTEST, figure_text, measure_of
+from cloudclusters.contract.rank import Group, Ranked
+from cloudclusters.contract.refusal.rejection import ASK_WHY, rejections, verdicts
+from cloudclusters.contract.resolve import first_options, options, world_of
+from cloudclusters.contract.world import PROVIDER, Providers, Role, World, offered, places_of, roles_of
 from cloudclusters.errors import NoMatch
 from cloudclusters.settings import Settings
-from cloudclusters.vocabulary import FEATURES, Verdict, format_value, judge
+from cloudclusters.vocabulary import Constraint, Terms, Verdict
 
 
-class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One constraint, what the type has, and whether that satisfies it: `met`, `missed` or `unknown`."""
+class _Case(msgspec.Struct, frozen=True):
+    """One role of a contract with all that is known of it: its options in order, and where they may stand."""
 
-    constraint: str
-    value: str
-    verdict: str
-
-
-class Subject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One instance type in one role: how it fares, and where it ranks (0: it does not fit)."""
-
-    role: str
-    provider: str
-    instance_type: str
-    findings: tuple[Finding, ...]
-    rank: int = 0
-    verdict: str = ""
-    """The answer in a sentence."""
-
-    def __str__(self) -> str:
-        name = f"{self.instance_type} at {self.provider}" + ("" if self.role == "peer" else f" as {self.role}")
-        rows = [[each.constraint, each.value, each.verdict] for each in self.findings]
-        return f"{name}: {self.verdict}\n{table(['constraint', 'has', 'verdict'], rows, indent='  ')}"
-
-
-class Explanation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The answer to why: the outcome in sentences, what each constraint rejects, and the types asked about."""
-
-    outcome: tuple[str, ...]
-    subjects: tuple[Subject, ...] = ()
-    rejections: dict[str, tuple[Rejection, ...]] = {}
-    """By role."""
-
-    def rows(self) -> list[dict[str, Cell]]:
-        """One row per constraint and instance type asked about."""
-        return [
-            {
-                "role": subject.role,
-                "provider": subject.provider,
-                "instance_type": subject.instance_type,
-                "constraint": each.constraint,
-                "value": each.value,
-                "verdict": each.verdict,
-            }
-            for subject in self.subjects
-            for each in subject.findings
-        ]
-
-    def __str__(self) -> str:
-        parts = list(self.outcome)
-        for role, rows in self.rejections.items():
-            header = ["constraint" if role == "peer" else f"constraint of {role}", "rejects", "alone", "unknown"]
-            cells: list[list[Cell]] = [[r.constraint, r.types, r.alone, r.unknown] for r in rows]
-            parts += ["", table(header, cells)] if cells else []
-        for subject in self.subjects:
-            parts += ["", str(subject)]
-        return "\n".join(parts)
-
-    __repr__ = __str__
+    role: Role
+    order: Sequence[Ranked]
+    priced: Sequence[Ranked]
+    """Its options with what whole clusters cost, were they allowed to cost anything."""
+    where: Mapping[str, Places]
+    world: World
+    here: Mapping[Group, Here]
+    """What stands in each region."""
+    elsewhere: Mapping[Group, Ranked]
+    """The best option in regions where the contract does not look."""
 
 
 def explain(
@@ -90,49 +50,100 @@ def explain(
     *,
     providers: Providers,
     about: Sequence[str] = (),
+    at: float = 0.0,
 ) -> Explanation:
-    """Say why the first option is the first, what each constraint rejects, and how the types `about` fare.
+    """Say why the first option is the first, what each constraint rejects, and how what is asked `about` fares.
 
-    Works for a contract that nothing satisfies, too. Raises `InvalidContract` for an unknown instance type.
+    That is instance types (`g6.12xlarge`, `ec2/g6.12xlarge`), places (`eu-west-1`, `Germany`) and offers, a type in a
+    place (`g6.12xlarge@eu-west-1`); `at` is the time now, in seconds since the epoch. Works for a contract that nothing
+    satisfies, too. Raises `InvalidContract`, with near names, for what is neither a type nor a place.
     """
-    world = world_of(contract, catalog, settings, providers)
+    world = world_of(contract, catalog, settings, providers, at=at)
     roles = roles_of(contract, world)
+    asked = [each for text in about for each in understood(text, catalog)]
     where = {name: each for role in roles for name, each in places_of(role, world).items()}
+    refused: NoMatch | None = None
     try:
-        where, orders = options(roles, world)
-        outcome = [_why_first(role, order) for role, order in zip(roles, orders, strict=True)]
+        where, found = first_options(roles, world, every=bool(asked))
+        outcome = [_why_first(role, order, world.policy) for role, order in zip(roles, found, strict=True)]
     except NoMatch as exc:
-        orders, outcome = [[] for _ in roles], [str(exc)]
-    machines = known_types(catalog, about)
-    named = dict(zip((role.name for role in roles), orders, strict=True))
+        found, outcome, refused = [whole([]) for _ in roles], [exc.message], exc
+    orders = [each.first for each in found]
+    cases = _cases(roles, orders, where, world, asked) if asked else []
+    subjects = tuple(subject for each in asked for case in cases for subject in _subjects(each, case, roles))
     return Explanation(
         outcome=tuple(outcome),
-        rejections={role.name: rejections(role, verdicts(role, world), _types(named[role.name])) for role in roles},
-        subjects=tuple(
-            _subject(role, machine, named[role.name], where, world) for machine in machines for role in roles
-        ),
+        hint=refused.hint if refused is not None and refused.hint != ASK_WHY else "",
+        conflict_sets=refused.conflict_sets if refused is not None else (),
+        relaxations=refused.relaxations if refused is not None else (),
+        notes=tuple(old_prices(_days(orders, subjects), at)),
+        rejections={
+            role.name: rejections(role, verdicts(role, world), len(order.types))
+            for role, order in zip(roles, found, strict=True)
+        },
+        subjects=subjects,
     )
 
 
-def _types(order: Sequence[Ranked]) -> int:
-    return len({(each.candidate.offer.provider, each.candidate.offer.instance_type) for each in order})
+def _days(orders: Sequence[Sequence[Ranked]], subjects: Sequence[Subject]) -> list[str]:
+    """The days of the prices that are told: those of the first two options of each role, and of what is asked about."""
+    offers = [each.candidate.offer for order in orders for each in order[:2]]
+    days = {(o.provider, o.instance_type, str(o.place)): o.price_date for o in offers if o.hourly_usd is not None}
+    days |= {(s.provider, s.instance_type, s.region): s.price_date for s in subjects if s.dated}
+    return list(days.values())
 
 
-def _why_first(role: Role, order: Sequence[Ranked]) -> str:
+def _cases(
+    roles: Sequence[Role],
+    orders: Sequence[Sequence[Ranked]],
+    where: Mapping[str, Places],
+    world: World,
+    asked: Sequence[About],
+) -> list[_Case]:
+    here = [grouped(order) for order in orders]
+    groups = {group for about in asked if about.machine is None and not about.is_zone for group in about.regions}
+    elsewhere = best_in(roles, world, sorted(group for group in groups if any(group not in each for each in here)))
+    rows = zip(roles, orders, _uncapped(roles, world), here, elsewhere, strict=True)
+    return [_Case(role, order, priced, where, world, own, others) for role, order, priced, own, others in rows]
+
+
+def _uncapped(roles: Sequence[Role], world: World) -> list[list[Ranked]]:
+    """The options of several roles, were the cluster allowed to cost anything; nothing where they have none even so."""
+    if len(roles) > 1:
+        try:
+            return options([msgspec.structs.replace(role, cap=None) for role in roles], world)[1]
+        except NoMatch:
+            return [[] for _ in roles]
+    return [[] for _ in roles]
+
+
+def _why_first(role: Role, order: Order, policy: str) -> str:
     """Why the first candidate stands before the second."""
-    first = order[0].candidate.offer
+    best = order.first[0]
+    first = best.candidate.offer
     name = "" if role.name == "peer" else f"{role.name}: "
-    said = f"{name}{first.instance_type} at {first.provider} in {first.place}, {usd(first.hourly_usd)} USD/h a node"
-    if len(order) == 1:
+    day = f" (price of {first.price_date})" if first.price_date else ""
+    said = (
+        f"{name}{first.instance_type} at {first.provider} in {first.place}, {usd(first.hourly_usd)} USD/h a node{day}"
+    )
+    if order.total == 1:
         return f"{said}: the only offer that fits"
-    second = order[1].candidate.offer
-    reason = _difference(order[0], order[1])
-    return f"{said}: {reason} than the next of {counted(len(order), 'offer')}, {second.instance_type} in {second.place}"
+    second = order.first[1].candidate.offer
+    reason = difference(best, order.first[1], policy)
+    return (
+        f"{said}: {reason} than the next of {counted(order.total, 'offer')}, {second.instance_type} in {second.place}"
+    )
 
 
-def _difference(first: Ranked, second: Ranked) -> str:
+def difference(first: Ranked, second: Ranked, policy: str) -> str:
+    """In what the first of two options is better, in words that go before `than`."""
     if first.cluster_usd is not None and second.cluster_usd is None:
         return "its price is known, rather"
+    if measure_of(policy) is not None and first.figure != second.figure:
+        figures = [figure_text(policy, each.figure) for each in (first, second)]
+        return f"faster ({figures[0]} against {figures[1]})"
+    if policy == TIGHTEST and first.surplus != second.surplus:
+        return "a tighter fit"
     if first.cluster_usd != second.cluster_usd:
         return f"cheaper ({usd(first.cluster_usd)} against {usd(second.cluster_usd)} USD/h for the whole cluster)"
     if first.surplus != second.surplus:
@@ -140,65 +151,171 @@ def _difference(first: Ranked, second: Ranked) -> str:
     return "equal in price and fit, and earlier by price date, region or name"
 
 
-def _subject(
-    role: Role, machine: MachineType, order: Sequence[Ranked], where: Mapping[str, Places], world: World
-) -> Subject:
-    findings = [_finding(role, name, machine, world) for name in role.assumptions if FEATURES[name].column]
-    name = (machine.provider, machine.instance_type)
-    rank = next((i for i, each in enumerate(order, 1) if _name(each) == name), 0)
-    if rank:
-        each = order[rank - 1]
-        said = f"fits, rank {rank} of {len(order)}, {usd(each.cluster_usd)} USD/h for the whole cluster"
-        first = order[0].cluster_usd
-        if rank > 1 and first and each.cluster_usd is not None:
-            said += f", {each.cluster_usd / first:.2f} times the first"
-    elif all(each.verdict == Verdict.MET for each in findings):
-        said, more = _not_offered(role, machine, where, world)
-        findings += more
-    else:
-        said = "does not fit"
+def _subjects(about: About, case: _Case, roles: Sequence[Role]) -> list[Subject]:
+    if about.machine is not None:
+        return [_machine(about, about.machine, case)]
+    return [_region(about, *where, case, roles) for where in about.regions]
+
+
+def _machine(about: About, machine: MachineType, case: _Case) -> Subject:
+    """A type, or an offer of it in a place."""
+    there = _offer(about, machine, case)
+    rank = next((i for i, each in enumerate(case.order, 1) if about.covers(each.candidate)), 0) if there else 0
+    ranked = case.order[rank - 1] if rank else None
+    candidate = ranked.candidate if ranked is not None else there
+    offer = candidate.offer if candidate is not None else None
+    cluster_usd = ranked.cluster_usd if ranked is not None else _cost(machine, offer, case)
+    at = case.where.get(machine.provider)
+    found = findings_of(case.role, machine, candidate, at, case.world, cluster_usd=cluster_usd)
     return Subject(
-        role=role.name,
+        kind="offer" if about.place else "type",
+        role=case.role.name,
         provider=machine.provider,
         instance_type=machine.instance_type,
-        findings=tuple(findings),
+        region=_where(about, offer),
+        findings=tuple(found),
         rank=rank,
-        verdict=said,
+        total=len(case.order),
+        hourly_usd=offer.hourly_usd if offer is not None else None,
+        cluster_usd=cluster_usd,
+        price_date=offer.price_date if offer is not None else "",
+        verdict=_verdict(rank, ranked, case) if ranked is not None else _no_option(found, candidate),
+        ahead=_ahead(rank, ranked, case),
     )
 
 
-def _name(each: Ranked) -> tuple[str, str]:
-    return each.candidate.offer.provider, each.candidate.offer.instance_type
+def _cost(machine: MachineType, offer: Offer | None, case: _Case) -> float | None:
+    """What the whole cluster costs with an offer that is no option, and with its cheapest partner where it has one."""
+    for each in case.priced:
+        if offer is not None and _is_of(each.candidate.offer, offer):
+            return each.cluster_usd
+    count = case.role.sizing.count(machine)
+    if offer is None or not count:
+        return None
+    return mix_of(case.world.settings.section(machine.provider)).cost(case.role.name, count, offer)
 
 
-def _finding(role: Role, name: str, machine: MachineType, world: World) -> Finding:
-    feature = FEATURES[name]
-    cell = cell_of(machine, feature)
-    verdict = judge(feature, role.assumptions[name], cell, possible=role.possible)
-    has = format_value(feature, cell)
-    if (
-        name == SIZE
-        and verdict is not Verdict.MET
-        and stands_in(role.assumptions, world.providers.get(machine.provider))
-    ):
-        return Finding(role.text(name), f"{has}; its root disk can be made so large", Verdict.MET)
-    return Finding(role.text(name), has, verdict)
+def _where(about: About, offer: Offer | None) -> str:
+    """The place of an offer; the zone that was asked about, where it is sold in that."""
+    if offer is None or not offer.place.region:
+        return about.place
+    return about.place if about.is_zone else str(offer.place)
 
 
-def _not_offered(
-    role: Role, machine: MachineType, where: Mapping[str, Places], world: World
-) -> tuple[str, list[Finding]]:
-    """The type fits, but no offer of it does: for its place, its price, or the other role's place."""
-    prices = world.catalog.prices_of(machine.provider, machine.instance_type)
-    at = where.get(machine.provider)
-    regions = at.regions if at is not None else None
-    here = [p for p in prices if regions is None or p.region in regions]
-    wanted = role.text(LOCALE) if LOCALE in role.assumptions else f"region {at.only if at else ''}"
-    if not here:
-        sold = sorted({price.region for price in prices})
-        value = f"sold in {counted(len(sold), 'other region')}" if sold else "no known place"
-        return "fits, but is not sold there", [Finding(wanted, value, Verdict.MISSED)]
-    if PRICE in role.assumptions:
-        cheapest = min((price.usd for price in here if price.usd is not None), default=None)
-        return "fits, but not at that price", [Finding(role.text(PRICE), f"{usd(cheapest)} USD/h", Verdict.MISSED)]
-    return "fits, but the other role has no machine in its regions", []
+def _is_of(wide: Offer, offer: Offer) -> bool:
+    """Whether these are the same offer, of which the first need not name a zone."""
+    place = offer.place if wide.place.zone else Place(offer.place.region)
+    return wide == msgspec.structs.replace(offer, place=place)
+
+
+def _verdict(rank: int, ranked: Ranked, case: _Case) -> str:
+    return fitting(rank, len(case.order), ranked.cluster_usd, case.order[0].cluster_usd)
+
+
+def _no_option(found: Sequence[Finding], candidate: Candidate | None) -> str:
+    """The verdict on what is no option."""
+    if any(each.verdict != Verdict.MET for each in found):
+        return not_fitting(found)
+    return NOT_SOLD if candidate is None else "fits by itself, but no machine of the other role goes with it"
+
+
+def _ahead(rank: int, ranked: Ranked | None, case: _Case) -> str:
+    """Why the first option ranks higher than this one."""
+    if ranked is None or rank < 2:
+        return ""
+    first = case.order[0].candidate.offer
+    reason = difference(case.order[0], ranked, case.world.policy)
+    name = f"{first.instance_type} at {first.provider} in {first.place}"
+    return (
+        f"{name} is {reason}"
+        if case.order[0].cluster_usd is None or ranked.cluster_usd is not None
+        else f"{name} has a known price"
+    )
+
+
+def _offer(about: About, machine: MachineType, case: _Case) -> Candidate | None:
+    """The cheapest offer of a type where it was asked about; else where the contract allows it, else anywhere.
+
+    None where it is not sold in the place, or the zone, that was asked about.
+    """
+    only = {PROVIDER: Terms((machine.provider,)), "node_machinetype": Terms((machine.instance_type,))}
+    for places, locale in _looked_at(about, machine, case):
+        asked = only if locale is None else {**only, LOCALE: locale}
+        bare = msgspec.structs.replace(case.role, assumptions=asked, stated=frozenset(asked), cap=None)
+        found = offered(bare, case.world, {machine.provider: places})
+        exact = [each for each in found if each.machine.instance_type == machine.instance_type]
+        if exact:
+            return min(exact, key=lambda each: (each.offer.hourly_usd is None, each.offer.hourly_usd or 0.0))
+    return None
+
+
+def _looked_at(about: About, machine: MachineType, case: _Case) -> list[tuple[Places, Constraint | None]]:
+    """Where an offer of a type is looked for, one after the other; in the zones of the contract before any zone."""
+    own, anywhere = case.role.assumptions.get(LOCALE), Places(regions=None)
+    if not about.place:
+        return [(case.where.get(machine.provider, anywhere), own), (anywhere, None)]
+    there = Places(regions=frozenset(region for _, region in about.regions))
+    zones = [(there, own)] if names_zones(own) and not about.is_zone else []
+    return [*zones, (there, Terms((about.place,)))]
+
+
+def _region(about: About, provider: str, region: str, case: _Case, roles: Sequence[Role]) -> Subject:
+    """What a region, or a zone, has for the role, also where the contract does not allow it."""
+    place = about.place if about.is_zone else region
+    here = _in_zone(provider, region, place, case) if about.is_zone else case.here.get((provider, region))
+    if here is not None:
+        rank, best = here.rank, here.best
+        verdict = f"{counted(here.many, 'offer')} of it {'fit' if here.many > 1 else 'fits'}, the best is " + (
+            f"{best.candidate.offer.instance_type}: {_verdict(rank, best, case)}"
+        )
+        return _place_subject(provider, place, case, rank, best, verdict, _ahead(rank, best, case))
+    there, reason = _if_allowed(provider, place, case, roles)
+    if there is None:
+        return _place_subject(provider, place, case, 0, None, f"nothing of it fits: {reason}", "")
+    offer, first = there.candidate.offer, case.order[0].cluster_usd if case.order else None
+    times = f", {there.cluster_usd / first:.2f} times the first" if first and there.cluster_usd is not None else ""
+    verdict = (
+        f"not where the contract looks; there {offer.instance_type} would fit, "
+        f"{usd(there.cluster_usd)} USD/h for the whole cluster{times}"
+    )
+    return _place_subject(provider, place, case, 0, there, verdict, "")
+
+
+def _in_zone(provider: str, region: str, zone: str, case: _Case) -> Here | None:
+    """What stands in a zone of a region, or may; None where nothing does."""
+    sold_in = case.world.catalog.zones_of({region})
+
+    def is_here(offer: Offer) -> bool:
+        zones = sold_in.get((provider, offer.instance_type, region), (zone,))
+        in_it = zone in (region, offer.place.zone) or (not offer.place.zone and zone in zones)
+        return (offer.provider, offer.place.region) == (provider, region) and in_it
+
+    here = [(rank, each) for rank, each in enumerate(case.order, 1) if is_here(each.candidate.offer)]
+    return Here(*here[0], len(here)) if here else None
+
+
+def _if_allowed(provider: str, place: str, case: _Case, roles: Sequence[Role]) -> tuple[Ranked | None, str]:
+    """The best option of a role if the contract looked in this place alone; or why there is none."""
+    if (provider, place) in case.elsewhere:
+        return case.elsewhere[provider, place], ""
+    best, reason = best_at(roles, case.world, provider, place)
+    return (best[[role.name for role in roles].index(case.role.name)], "") if best else (None, reason)
+
+
+def _place_subject(
+    provider: str, place: str, case: _Case, rank: int, best: Ranked | None, verdict: str, ahead: str
+) -> Subject:
+    offer = best.candidate.offer if best is not None else None
+    return Subject(
+        kind="region",
+        role=case.role.name,
+        provider=provider,
+        region=place,
+        rank=rank,
+        total=len(case.order),
+        hourly_usd=offer.hourly_usd if offer is not None else None,
+        cluster_usd=best.cluster_usd if best is not None else None,
+        price_date=offer.price_date if offer is not None else "",
+        verdict=verdict,
+        ahead=ahead,
+    )

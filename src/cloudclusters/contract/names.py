@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cloudclusters.catalog import Catalog, MachineType
 from cloudclusters.errors import InvalidContract
+from cloudclusters.settings.keys import SECTIONS
 from cloudclusters.vocabulary import Constraint, Feature, Terms, near, taxonomy
 
 
@@ -28,7 +29,9 @@ def _check(feature: Feature, terms: Terms, known: list[str], said: str) -> None:
     for word in words:
         if word not in groups:
             like = near(word, [*known, *sorted(groups - set(known))])
-            hint = "`cloudclusters select` shows what there is" if len(known) > 10 else f"known are {', '.join(known)}"
+            hint = "`cloudclusters select` shows what there is"
+            if feature.column == "provider":  # this machine stands in the catalog only where it is named
+                hint = f"known are {', '.join(sorted({*known, *SECTIONS[1:]}))}"
             raise InvalidContract(f"{feature.name}: {said} {word!r}{like}", hint=hint)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from cloudclusters.base.cloud import Market, Place, added, rates_in
 from cloudclusters.base.json import digest
 from cloudclusters.base.size import format_size
 from cloudclusters.base.table import counted, usd
 from cloudclusters.catalog import NONE
+from cloudclusters.contract.ageing import is_old
 from cloudclusters.contract.disk import lacking
 from cloudclusters.contract.document import Contract, Plan, RolePlan, Setting
+from cloudclusters.contract.limits import written
+from cloudclusters.contract.mix import Mix, mix_of, mix_warnings
+from cloudclusters.contract.policy import PINNED
 from cloudclusters.contract.resolution import Choice, ProviderFacts, Resolution, RoleResolution
+from cloudclusters.contract.untold import untold
+from cloudclusters.contract.world import CAP
 from cloudclusters.errors import InvalidContract, MissingExtra, NoMatch, NotSupported
 from cloudclusters.settings import Settings
-from cloudclusters.vocabulary import Constraint, Range, Terms, contains, taxonomy
+from cloudclusters.vocabulary import FEATURES, Constraint, Range, Terms, contains, format_constraint, taxonomy
 
 FALLBACKS = 5
 _FIELDS = ("engine", "environment", "imageid", "market")
@@ -40,36 +46,51 @@ def plan(
     nobody chose a region, `NoMatch` when no price is known and the contract does not name the type.
     """
     settings = settings.over(contract.settings, "contract")
-    entry = _first(resolution, contract, providers)
+    decided = _decide(resolution, contract, settings, providers)
+    entry, pinned = decided.entry, resolution.policy == PINNED
     provider, region = entry.offer.provider, entry.offer.place.region
+    roles = tuple(_seated(_role(role, i, decided, pinned=pinned), settings) for i, role in enumerate(resolution.roles))
     if provider in resolution.assumed:
         raise InvalidContract(
             f"no region is chosen for {provider}; {region} was only its reference",
             hint=f"write cluster_locale={region} in the contract, or region under [{provider}] in the settings",
         )
-    roles = tuple(_role(role, entry, contract) for role in resolution.roles)
-    text = settings.section(provider)
+    text, facts = settings.section(provider), providers[provider]
+    made = _made(resolution, contract, text, facts, entry, roles)
+    warnings = (
+        *_warnings(resolution, contract, entry, made.roles, facts, at),
+        *mix_warnings(made.roles, text, resolution.roles[0].assumptions, stops_spot=facts.stops_spot),
+        *_foreign(entry, isa if made.environment == "sync" else ""),
+    )
+    _refuse_too_many(made, facts)
+    return sealed(msgspec.structs.replace(made, warnings=warnings, created=at))
+
+
+def _made(
+    resolution: Resolution,
+    contract: Contract,
+    text: Mapping[str, str],
+    facts: ProviderFacts,
+    entry: Choice,
+    roles: tuple[RolePlan, ...],
+) -> Plan:
+    """The plan but for its warnings, its time and its seal."""
     chosen: dict[str, Setting] = {key: value for key, value in text.items() if key not in _FIELDS}
-    environment = text.get("environment") or ("image" if providers[provider].shared else "sync")
-    warnings = _warnings(resolution, entry, roles, providers[provider], at)
-    made = Plan(
+    return Plan(
         contract=contract.handle,
         cluster_type=contract.cluster_type,
-        provider=provider,
+        provider=entry.offer.provider,
         roles=roles,
+        rates=rates_in(facts.rates, entry.offer.place.region),
         node_process_count=contract.node_process_count,
         engine=text["engine"],
-        environment=environment,
+        environment=text.get("environment") or ("image" if facts.shared else "sync"),
         image=text.get("imageid", ""),
         settings=chosen,
         role_settings=contract.role_settings,
-        warnings=(*warnings, *_foreign(entry, isa if environment == "sync" else "")),
         catalog_digest=resolution.catalog_digest,
         settings_digest=resolution.settings_digest,
-        created=at,
     )
-    _refuse_too_many(made, providers[provider])
-    return sealed(made)
 
 
 def sealed(plan: Plan) -> Plan:
@@ -78,21 +99,62 @@ def sealed(plan: Plan) -> Plan:
     return msgspec.structs.replace(plan, digest=digest(bare))
 
 
-def _first(resolution: Resolution, contract: Contract, providers: Mapping[str, ProviderFacts]) -> Choice:
-    """The entry's first choice that can be deployed; all roles follow it to its provider and region."""
+def with_limits(plan: Plan, options: Mapping[str, object]) -> Plan:
+    """The plan with these limits (`LimitOptions`) instead of those that the settings ask for; `InvalidSetting`."""
+    if not options:
+        return plan
+    return sealed(msgspec.structs.replace(plan, settings={**plan.settings, **written(options, "deploy")}))
+
+
+class _Decided(msgspec.Struct, frozen=True):
+    """The machines of all roles, the entry's first, and how they are bought."""
+
+    contract: Contract
+    mix: Mix
+    choices: Sequence[Choice]
+    costs: Sequence[float | None]
+    """USD per hour of all nodes of each role."""
+
+    @property
+    def entry(self) -> Choice:
+        """What all other roles follow to its provider and region."""
+        return self.choices[0]
+
+    def leaves_room(self, role: str, place: int, instead: Choice) -> bool:
+        """Whether the cluster may cost what it does with this choice for the role at that place."""
+        costs = list(self.costs)
+        costs[place] = self.mix.cost(role, instead.count, instead.offer)
+        return _may_cost(self.contract, added(costs))
+
+
+def _decide(
+    resolution: Resolution, contract: Contract, settings: Settings, providers: Mapping[str, ProviderFacts]
+) -> _Decided:
+    """The entry's first choice that can be deployed with its partners, and these."""
     choices = resolution.roles[0].choices
     ready = [c for c in choices if (facts := providers.get(c.offer.provider)) is not None and facts.installed]
     if not ready:
         raise _cannot(choices[0], providers)
-    first = ready[0]
-    for role in resolution.roles:
-        chosen = _in_group(role, first)[0]
-        if chosen.offer.hourly_usd is None and not _names(role, chosen, contract):
+    for entry in ready:
+        decided = _with_partners(resolution, entry, contract, mix_of(settings.section(entry.offer.provider)))
+        if decided is not None:
+            _check_priced(resolution, decided.choices, contract)
+            return decided
+    raise NoMatch(
+        "no machines of all roles that were compared go together in one region, at a price that the cluster may have",
+        hint=f"loosen one role, or {CAP}",
+    )
+
+
+def _check_priced(resolution: Resolution, chosen: Sequence[Choice], contract: Contract) -> None:
+    """Raise `NoMatch` for a machine of an unknown price that the contract does not name."""
+    for role, each in zip(resolution.roles, chosen, strict=True):
+        if each.cluster_usd is None and not _names(role, each, contract):
+            name = each.offer.instance_type
             raise NoMatch(
-                f"no price is known for {chosen.offer.instance_type} at {chosen.offer.provider}, and nothing else fits",
-                hint=f"name it with node_machinetype={chosen.offer.instance_type} to take it at an unknown price",
+                f"no price is known for {name} at {each.offer.provider}, and nothing else fits",
+                hint=f"name it with node_machinetype={name} to take it at an unknown price",
             )
-    return first
 
 
 def _cannot(best: Choice, providers: Mapping[str, ProviderFacts]) -> NotSupported | MissingExtra:
@@ -106,10 +168,33 @@ def _cannot(best: Choice, providers: Mapping[str, ProviderFacts]) -> NotSupporte
     return NotSupported(f"{said}, and this release cannot deploy there", hint=hint)
 
 
-def _in_group(role: RoleResolution, entry: Choice) -> list[Choice]:
-    """The role's choices at the entry's provider and region, in order."""
-    home = (entry.offer.provider, entry.offer.place.region)
-    return [c for c in role.choices if (c.offer.provider, c.offer.place.region) == home]
+def _with_partners(resolution: Resolution, entry: Choice, contract: Contract, mix: Mix) -> _Decided | None:
+    """The entry with the first choice of each other role that stands beside it and leaves the cluster within its cap.
+
+    None where a role has no such choice.
+    """
+    first, *others = resolution.roles
+    chosen, costs = [entry], [mix.cost(first.role, entry.count, entry.offer)]
+    for role in others:
+        for choice in role.choices:
+            cost = mix.cost(role.role, choice.count, choice.offer)
+            if _group(choice) == _group(entry) and _may_cost(contract, added((*costs, cost))):
+                chosen, costs = [*chosen, choice], [*costs, cost]
+                break
+        else:
+            return None
+    return _Decided(contract, mix, chosen, costs)
+
+
+def _may_cost(contract: Contract, cluster_usd: float | None) -> bool:
+    """Whether the whole cluster may cost so much per hour."""
+    cap = contract.sizing.get(CAP)
+    return cap is None or (cluster_usd is not None and contains(cap, cluster_usd))
+
+
+def _group(choice: Choice) -> tuple[str, str]:
+    """Where all nodes of a cluster stand."""
+    return choice.offer.provider, choice.offer.place.region
 
 
 def _names(role: RoleResolution, choice: Choice, contract: Contract) -> bool:
@@ -118,27 +203,41 @@ def _names(role: RoleResolution, choice: Choice, contract: Contract) -> bool:
     return isinstance(named, Terms) and named.any_of == (choice.offer.instance_type,)
 
 
-def _role(role: RoleResolution, entry: Choice, contract: Contract) -> RolePlan:
+def _role(role: RoleResolution, place: int, decided: _Decided, *, pinned: bool) -> RolePlan:
     """The role's machines. With several roles, fallbacks stay in the region, so that the roles stay together."""
-    group = _in_group(role, entry)
-    chosen = group[0]
+    chosen, mix = decided.choices[place], decided.mix
     disk = lacking(role.assumptions, chosen.storage_bytes)
-    alike = [c for c in role.choices if c.offer.provider == entry.offer.provider]
-    others = [c for c in (group if len(contract.cluster_type.roles) > 1 else alike) if c.rank > chosen.rank]
-    others = [c for c in others if c.isa == chosen.isa]  # what is built for one is of no use on the other
+    alike = [c for c in role.choices if c.rank > chosen.rank and c.offer.provider == decided.entry.offer.provider]
+    here = [c for c in alike if len(decided.choices) == 1 or _group(c) == _group(decided.entry)]
+    # What is built for one instruction set is of no use on the other, and another number of nodes is another plan.
+    others = [c for c in here if not pinned and (c.isa, c.count) == (chosen.isa, chosen.count)]
     # One size of root disk goes for all of them: without one, only types that need none can follow.
     fit = [c for c in others if disk is not None or lacking(role.assumptions, c.storage_bytes) is None]
-    priced = [c.offer for c in fit if c.offer.hourly_usd is not None]
+    priced = [c.offer for c in fit if c.cluster_usd is not None and decided.leaves_room(role.role, place, c)]
+    mixed = any(offer.market is not Market.ON_DEMAND for offer in (chosen.offer, *priced[:FALLBACKS]))
     return RolePlan(
         role=role.role,
-        count=role.count,
+        count=chosen.count,
         offer=chosen.offer,
         fallbacks=tuple(priced[:FALLBACKS]),
         vcpus=chosen.vcpus,
         memory_bytes=chosen.memory_bytes,
         disk_bytes=disk,
         rdma=_needs_rdma(role.assumptions),
+        steady_count=mix.steady(role.role, chosen.count) if mixed else 0,
     )
+
+
+def _seated(role: RolePlan, settings: Settings) -> RolePlan:
+    """The role with its offers in the zone that is configured; one that the contract's place names goes before it."""
+    zone = settings.text(role.offer.provider, "zone").strip()
+    if not zone:
+        return role
+    offer, *fallbacks = (
+        each if each.place.zone else msgspec.structs.replace(each, place=Place(each.place.region, zone))
+        for each in (role.offer, *role.fallbacks)
+    )
+    return msgspec.structs.replace(role, offer=offer, fallbacks=tuple(fallbacks))
 
 
 def _needs_rdma(assumptions: Mapping[str, Constraint]) -> bool:
@@ -148,13 +247,20 @@ def _needs_rdma(assumptions: Mapping[str, Constraint]) -> bool:
 
 
 def _warnings(
-    resolution: Resolution, entry: Choice, roles: Sequence[RolePlan], facts: ProviderFacts, at: float
+    resolution: Resolution,
+    contract: Contract,
+    entry: Choice,
+    roles: Sequence[RolePlan],
+    facts: ProviderFacts,
+    at: float,
 ) -> tuple[str, ...]:
     found = [*_elsewhere(resolution, entry)]
+    for asked in resolution.roles:
+        found += untold(asked.assumptions)
     for role in roles:
         found += _about(role, at)
     if facts.shared:
-        found += _sharing(resolution, roles)
+        found += _sharing(resolution, contract, roles)
     return tuple(dict.fromkeys(found))
 
 
@@ -192,20 +298,25 @@ def _about(role: RolePlan, at: float) -> list[str]:
 def _price(role: RolePlan, at: float) -> list[str]:
     """An unknown or an old price."""
     offer = role.offer
-    if offer.hourly_usd is None:
+    if any(each.hourly_usd is None for each, _ in role.groups):
         return [f"the price of {offer.instance_type} is not known"]
-    if at and offer.price_date and offer.price_date < _year_before(at):
+    if is_old(offer.price_date, at):
         return [f"the price of {offer.instance_type} in {offer.place} is of {offer.price_date}, more than a year old"]
     return []
 
 
-def _sharing(resolution: Resolution, roles: Sequence[RolePlan]) -> list[str]:
+def _sharing(resolution: Resolution, contract: Contract, roles: Sequence[RolePlan]) -> list[str]:
     """Quantities that hold for the machine, but not for a node's share of it."""
     nodes = sum(role.count for role in roles)
     found = []
     least = min((role.vcpus for role in roles if role.vcpus is not None), default=nodes)
     if least < nodes:
         found.append(f"{nodes} nodes share the {counted(least, 'processor')} of one machine")
+    found += [
+        f"{nodes} nodes share one machine: {format_constraint(FEATURES[name], each)} counts it {nodes} times"
+        for name, each in contract.sizing.items()
+        if FEATURES[name].sums and nodes > 1
+    ]
     for asked, made in zip(resolution.roles, roles, strict=True):
         wanted = asked.assumptions
         for name, size, show in (
@@ -220,11 +331,6 @@ def _sharing(resolution: Resolution, roles: Sequence[RolePlan]) -> list[str]:
                     f"less than the {show(int(low))} asked for"
                 )
     return found
-
-
-def _year_before(at: float) -> str:
-    now = time.gmtime(at)
-    return f"{now.tm_year - 1:04}-{now.tm_mon:02}-{now.tm_mday:02}"
 
 
 def _refuse_too_many(made: Plan, facts: ProviderFacts) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import msgspec
 
-from cloudclusters.base.cloud import Offer
+from cloudclusters.base.cloud import Market, Offer, Rates
 from cloudclusters.base.size import format_size
 from cloudclusters.base.table import Cell, counted, table, usd
-from cloudclusters.contract.document import ClusterType
-from cloudclusters.vocabulary.constraint import Constraint
+from cloudclusters.contract.document import ClusterType, nodes_text
+from cloudclusters.contract.policy import figure_text, figure_title
+from cloudclusters.vocabulary.constraint import Constraint, Range
 
 KEPT = 50
 """Most choices that a resolution keeps per role; `total` counts them all."""
@@ -35,6 +38,10 @@ class ProviderFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Most nodes per cluster; None is no limit of its own."""
     root_disk_bytes: int = 0
     """The largest root disk that a machine can be given; 0 where the image's own size is all."""
+    rates: dict[str, Rates] = {}
+    """What is paid beside the machines' prices, by region; the empty region stands for all others."""
+    stops_spot: bool = True
+    """Machines of the spot market can be stopped and started like others."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +57,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Its instruction set, as `processor_isa`; empty is unknown."""
     accelerator: str = ""
     accelerator_count: int | float | None = None
+    count: int = 1
+    """Nodes of it that the role needs."""
+    spot_savings_percent: int | None = None
+    spot_interruption_percent: int | None = None
+    """Upper end of the class of interruptions that the provider publishes, percent a month; of spot machines alone."""
+    figure: float | None = None
+    """What the policy measures of all nodes, or per dollar of them; None is unknown, or nothing is measured."""
     cluster_usd: float | None = None
     """All nodes of the cluster per hour, with the cheapest partner for the other role; None is unknown."""
     surplus: float = 0.0
@@ -72,6 +86,8 @@ class RoleResolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     role: str
     count: int
+    """Its number of nodes; the least, where the contract leaves it open to `nodes`."""
+    nodes: Range | None = None
     assumptions: dict[str, Constraint]
     choices: tuple[Choice, ...]
     total: int
@@ -87,6 +103,8 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     contract: str
     cluster_type: ClusterType
     roles: tuple[RoleResolution, ...]
+    policy: str = "cheapest"
+    """What came first: the name of a policy, or of the user's own function with `()`."""
     regions: dict[str, str] = {}
     """The region considered at each provider; a provider that is not here is considered everywhere."""
     assumed: tuple[str, ...] = ()
@@ -104,20 +122,31 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """The first choice of the entry's role."""
         return self.roles[0].choices[0]
 
+    @property
+    def title(self) -> str:
+        """What is resolved, and by which policy where it is not the price."""
+        policy = "" if self.policy == "cheapest" else f", policy {self.policy}"
+        return f"Resolution of {self.contract}, {self.cluster_type}{policy}"
+
     def rows(self) -> list[dict[str, Cell]]:
         """One row per choice, by the words of the package: what `--json` gives."""
         return [{"role": role.role, **row(choice)} for role in self.roles for choice in role.choices]
 
     def __str__(self) -> str:
-        parts = [f"Resolution of {self.contract}, {self.cluster_type}"]
+        parts = [self.title]
         for role in self.roles:
-            parts += ["", _title(role), choices_table(role.choices[:SHOWN])]
+            parts += ["", _title(role), _role_table(role, self.policy)]
             if role.total > SHOWN:
                 parts.append(f"… and {role.total - min(SHOWN, len(role.choices))} more offers")
         parts += ["", *self.notes] if self.notes else []
         return "\n".join(parts)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from cloudclusters.contract.notebook import resolution_html
+
+        return resolution_html(self)
 
 
 def row(choice: Choice) -> dict[str, Cell]:
@@ -134,35 +163,70 @@ def row(choice: Choice) -> dict[str, Cell]:
         "memory_bytes": choice.memory_bytes,
         "accelerator": choice.accelerator,
         "accelerator_count": choice.accelerator_count,
+        "nodes": choice.count,
         "hourly_usd": offer.hourly_usd,
         "cluster_usd": choice.cluster_usd,
+        "spot_savings_percent": choice.spot_savings_percent,
+        "spot_interruption_percent": choice.spot_interruption_percent,
+        "figure": choice.figure,
         "price_date": offer.price_date,
         "deployable": choice.deployable,
     }
 
 
-def choices_table(choices: tuple[Choice, ...], *, whole_cluster: bool = True) -> str:
-    """Choices as a table for people, with the price of the whole cluster or of one node alone."""
-    header = ["#", "provider", "instance_type", "region", "market", "vcpus", "memory", "accelerators", "USD/h"]
-    last = ["cluster USD/h"] if whole_cluster else []
-    text = table(header + last, [_cells(choice, whole_cluster=whole_cluster) for choice in choices])
+def choices_table(choices: tuple[Choice, ...]) -> str:
+    """Choices as a table for people, with the price of one node alone."""
+    return _drawn(choices, _columns(choices))
+
+
+def _role_table(role: RoleResolution, policy: str) -> str:
+    """The first choices of a role with the price of the whole cluster, and with what the policy measures.
+
+    And with the number of nodes, where the contract leaves it open.
+    """
+    choices = role.choices[:SHOWN]
+    columns = _columns(choices, nodes=role.nodes is not None, whole_cluster=True)
+    if title := figure_title(policy):
+        columns[title] = lambda choice: figure_text(policy, choice.figure)
+    return _drawn(choices, columns)
+
+
+def _drawn(choices: Sequence[Choice], columns: Mapping[str, Callable[[Choice], Cell]]) -> str:
+    text = table(list(columns), [[cell(choice) for cell in columns.values()] for choice in choices])
     return text if all(c.deployable for c in choices) else f"{text}\n* its provider is not installed here"
 
 
-def _cells(choice: Choice, *, whole_cluster: bool) -> list[Cell]:
-    offer = choice.offer
-    return [
-        choice.rank,
-        offer.provider + ("" if choice.deployable else " *"),
-        offer.instance_type,
-        str(offer.place) if offer.place.region else "-",
-        str(offer.market),
-        choice.vcpus,
-        None if choice.memory_bytes is None else format_size(choice.memory_bytes),
-        devices(choice),
-        usd(offer.hourly_usd),
-        *([usd(choice.cluster_usd)] if whole_cluster else []),
-    ]
+def _columns(
+    choices: Sequence[Choice], *, nodes: bool = False, whole_cluster: bool = False
+) -> dict[str, Callable[[Choice], Cell]]:
+    """What the table shows; interruptions only where some are known."""
+    columns: dict[str, Callable[[Choice], Cell]] = {
+        "#": lambda choice: choice.rank,
+        "provider": lambda choice: choice.offer.provider + ("" if choice.deployable else " *"),
+        "instance_type": lambda choice: choice.offer.instance_type,
+        "region": lambda choice: str(choice.offer.place) if choice.offer.place.region else "-",
+        "market": lambda choice: str(choice.offer.market),
+        "vcpus": lambda choice: choice.vcpus,
+        "memory": lambda choice: None if choice.memory_bytes is None else format_size(choice.memory_bytes),
+        "accelerators": devices,
+    }
+    if nodes:
+        columns["nodes"] = lambda choice: choice.count
+    columns["USD/h"] = lambda choice: usd(choice.offer.hourly_usd)
+    if whole_cluster:
+        columns["cluster USD/h"] = lambda choice: usd(choice.cluster_usd)
+    columns["price of"] = lambda choice: choice.offer.price_date or "-"
+    if any(_interruption(choice) for choice in choices):
+        columns["interrupted"] = _interruption
+    return columns
+
+
+def _interruption(choice: Choice) -> str:
+    """The class of interruptions of a spot machine, where the provider publishes it."""
+    percent = choice.spot_interruption_percent
+    if choice.offer.market is not Market.SPOT or percent is None:
+        return ""
+    return f"up to {percent} %"
 
 
 def devices(choice: Choice) -> str:
@@ -174,6 +238,7 @@ def devices(choice: Choice) -> str:
 
 def _title(role: RoleResolution) -> str:
     name = "" if role.role == "peer" else f"{role.role}: "
+    nodes = nodes_text(role.nodes, role.count)
     offers, types = counted(role.total, "offer"), counted(role.types, "instance type")
     fit = "fits" if role.total == 1 else "fit"
-    return f"{name}{counted(role.count, 'node')}; {offers} of {types} {fit}, of {role.considered} in the catalog"
+    return f"{name}{nodes}; {offers} of {types} {fit}, of {role.considered} in the catalog"

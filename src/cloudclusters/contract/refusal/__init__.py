@@ -1,0 +1,1 @@
+"""Why nothing fits, and what would: minimal conflicts, rejections per constraint, and the nearest relaxations."""
