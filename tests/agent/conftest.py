@@ -83,8 +83,8 @@ class Talk:
         """Watch until this process is so (on a connection that does nothing else)."""
         self.send("watch")
         while True:
-            process = self.line()["event"]["process"]
-            if process["name"] == name and good(process):
+            process = self.line()["event"].get("process")
+            if process and process["name"] == name and good(process):
                 return process
 
     def close(self) -> None:

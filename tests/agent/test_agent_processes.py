@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from tests.agent.conftest import Message, RealAgent, marked
 
 Shell = Callable[..., Message]
@@ -116,6 +118,21 @@ def test_memory_below_the_limit_is_fine(agent: RealAgent, shell: Shell) -> None:
     """And is told."""
     agent.talk().call("start", processes=[shell("exec sleep 60", memory_bytes=1 << 30)])
     assert 0 < agent.talk().call("list")["processes"][0]["rss_bytes"] < 1 << 30
+
+
+@pytest.mark.slow
+def test_what_stands_still_is_started_again(agent: RealAgent, shell: Shell) -> None:
+    """A process that was stopped by a signal for long; one that was continued in time goes on."""
+    agent.talk().call("start", processes=[shell("exec sleep 60", name=name) for name in ("still", "brief")])
+    still, brief = (agent.until(name, lambda p: p["os_pid"]) for name in ("still", "brief"))
+    for process in (still, brief):
+        os.kill(process["os_pid"], signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(brief["os_pid"], signal.SIGCONT)
+    again = agent.until("still", lambda p: p["life"] != still["life"])
+    assert again["exit"]["reason"] == "hung"
+    assert "it was stopped by a signal for" in agent.log("still", life=still["life"])
+    assert [p["life"] for p in agent.talk().call("list")["processes"] if p["name"] == "brief"] == [brief["life"]]
 
 
 def test_stop_takes_grandchildren_along(agent: RealAgent, shell: Shell) -> None:

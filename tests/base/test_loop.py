@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 
 import pytest
 
-from cloudclusters.base.loop import CoreLoop, Interrupted, core_loop
+from cloudclusters.base.loop import CoreLoop, Interrupted, core_loop, has_ended
 
 
 @pytest.fixture
@@ -42,6 +43,44 @@ def test_a_signal_cancels_waits_for_the_clean_up_and_raises(
     with pytest.raises(kind):
         core.run(verb())
     assert steps == ["cleaned up"]
+
+
+def test_a_signal_that_does_not_wake_a_blocked_thread_is_heard_all_the_same() -> None:
+    """It is like one that comes just before Python blocks: another thread takes it, and the wait goes on."""
+    work: Future[None] = Future()
+    blocked = threading.Event()
+
+    def send() -> None:
+        blocked.wait()
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        ended.wait(30)
+        work.set_result(None)
+
+    def wait() -> None:
+        blocked.set()
+        has_ended(work)
+
+    ended = threading.Event()
+    before = signal.signal(signal.SIGUSR1, signal.default_int_handler)
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait()
+        assert not work.done()
+    finally:
+        ended.set()
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_what_has_not_ended_in_time_is_not_waited_for() -> None:
+    """Within the patience: no; without an end to it: until it has."""
+    work: Future[None] = Future()
+    assert not has_ended(work, 0)
+    assert not has_ended(work, 0.01)
+    work.set_result(None)
+    assert has_ended(work)
 
 
 def test_results_and_errors_come_back(core: CoreLoop) -> None:

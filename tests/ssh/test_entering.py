@@ -13,7 +13,7 @@ import pytest
 from ssh_relay import Relay
 
 from cloudclusters.base.cloud import SshEndpoint
-from cloudclusters.errors import InvalidSetting, NodeUnreachable
+from cloudclusters.errors import NodeUnreachable
 from cloudclusters.remote.ssh import (
     Access,
     ConnectionLost,
@@ -131,13 +131,13 @@ def test_wrong_key_is_told(site, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "rubbish"])
-def test_unusable_key_file_is_a_setting_to_mend(site, tmp_path: Path, content: str | None) -> None:
-    """Missing or no key: not the machine's fault."""
+def test_unusable_key_file_is_told_as_no_way_in(site, tmp_path: Path, content: str | None) -> None:
+    """Missing or no key: the node cannot be reached, so that `terminate` goes on without it."""
     if content:
         (tmp_path / "key").write_text(content)
     access = msgspec.structs.replace(site.access, key_file=str(tmp_path / "key"))
 
-    with pytest.raises(InvalidSetting, match="the cluster's key"):
+    with pytest.raises(LoginRefused, match="the cluster's key"):
         asyncio.run(enter(access, site.sshd.endpoint))
 
 
@@ -208,14 +208,34 @@ def test_name_without_address_is_told(access: Access) -> None:
 
 
 def test_no_cipher_in_common_is_told(site) -> None:
-    """It will not be better later."""
+    """It will not be better later. sshd finds out, too, and may have hung up before its own offer is read."""
     site.sshd.stop()
     with site.sshd.config.open("a") as file:
         file.write("Ciphers chacha20-poly1305@openssh.com\n")
     site.sshd.start()
-    flags = parse_flags("-c aes256-ctr")
+    access = msgspec.structs.replace(site.access, flags=parse_flags("-c aes256-ctr"))
 
-    assert isinstance(trouble(msgspec.structs.replace(site.access, flags=flags), site.sshd.endpoint), NoCommonGround)
+    said = next(why for _ in range(20) if not isinstance(why := trouble(access, site.sshd.endpoint), NotReady))
+    assert isinstance(said, NoCommonGround)
+
+
+def test_command_that_ends_before_it_reads_is_no_lost_connection(site) -> None:
+    """What it said and its exit code are there, however late what it did not read is sent."""
+
+    async def test(host: Host) -> None:
+        connection = await host.connection()
+        begin = connection.create_session
+
+        async def ended(*words: object, **more: object) -> object:
+            channel, process = await begin(*words, **more)
+            await channel.wait_closed()
+            return channel, process
+
+        connection.create_session = ended
+        done = await host.run("echo no >&2; exit 7", stdin=b"unread")
+        assert (done.code, done.err) == (7, b"no\n")
+
+    site.play(test)
 
 
 def test_lost_connection_is_told_and_the_next_use_makes_another(site) -> None:

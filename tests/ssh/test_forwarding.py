@@ -125,6 +125,30 @@ def test_nobody_behind_the_port_ends_the_visit(site) -> None:
     site.play(test)
 
 
+def test_visitor_that_nobody_answers_is_turned_away_after_its_first_word(site) -> None:
+    """A Dask client whose connection ends between its opening and its first word fails for good."""
+
+    async def test(host: Host) -> None:
+        async with echo() as port:
+            pass
+        where = await host.forward("127.0.0.1", port)
+        reader, writer = await visit(where)
+        ended = asyncio.ensure_future(reader.read())
+        while host.forwards["127.0.0.1", port].failure is None:
+            await asyncio.sleep(0.01)
+        assert not ended.done()
+        writer.write(b"x")
+        with contextlib.suppress(ConnectionError):
+            assert await ended == b""
+        silent, idle = await visit(where)
+        with contextlib.suppress(ConnectionError):
+            assert await silent.read() == b""
+        writer.close()
+        idle.close()
+
+    site.play(test)
+
+
 def test_machine_that_is_away_is_asked_less_and_less_often(site) -> None:
     """Each failure doubles the pause before the next attempt, up to some seconds."""
 

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """`--directory D --node NAME --instance ID`: be the agent of a directory until told to end."""
+    """`--directory D --node NAME --instance ID`: be the agent of a directory until told to end.
+
+    With `--at-end power-off` the whole machine is the node, and goes when a limit strikes.
+    """
     given = dict(zip(arguments[::2], arguments[1::2]))  # noqa: B905  Python 3.8 has no `strict`
-    if len(arguments) != 6 or set(given) != {"--directory", "--node", "--instance"}:
-        sys.exit("usage: agent --directory D --node NAME --instance ID")
+    at_end = given.pop("--at-end", "")
+    if len(arguments) % 2 or set(given) != {"--directory", "--node", "--instance"} or at_end not in ("", "power-off"):
+        sys.exit("usage: agent --directory D --node NAME --instance ID [--at-end power-off]")
     directory = os.path.abspath(given["--directory"])
     os.umask(0o077)
     while os.open(os.devnull, os.O_RDWR) < READY_FD:
@@ -31,7 +35,7 @@ def main(arguments: list[str]) -> NoReturn:
         os.setsid()
     take(directory)
     kill_leftovers(directory, given["--instance"])
-    node = Node(directory, given["--node"], given["--instance"])
+    node = Node(directory, given["--node"], given["--instance"], is_machine=bool(at_end))
     listener = listen()
     write_identity(node)
     Server(node, listener).serve()

@@ -48,6 +48,15 @@ class Process:
         self._recent: collections.deque[float] = collections.deque()
         self._timer: Timer | None = None
         self._pipe, self._line = -1, b""
+        self._said_busy: bool | None = None
+
+    @property
+    def busy(self) -> bool:
+        """It computes, by its own word; without one while it first starts, or as what is no scheduler and no worker."""
+        if self._said_busy is None:
+            waits = self.spec.get("kind") in ("scheduler", "worker")
+            return self.alive and (not waits or (self.state == "starting" and not self.restarts))
+        return self.alive and self._said_busy
 
     def as_message(self) -> Message:
         return {
@@ -84,6 +93,19 @@ class Process:
         elif self.state != "stopped" and self.life:
             self._cancel_timer()
             self._become("stopped")
+
+    def retire(self, grace: float) -> None:
+        """Let it hand over its results and end by itself: SIGUSR1, and after `grace` seconds SIGKILL."""
+        self.wish = None
+        if not (self.alive and self.leads and self.state == "ready"):
+            self.stop(REPLACE_GRACE)
+            return
+        self._why = "stopped"
+        self._cancel_timer()
+        pid = self.os_pid
+        send_signal(pid, signal.SIGUSR1)
+        self._timer = self.node.loop.later(grace, lambda: send_signal(pid, signal.SIGKILL, group=True))
+        self._become("retiring")
 
     def kill(self, why: str, text: str) -> None:
         """End it at once; it is restarted as after any end."""
@@ -124,7 +146,7 @@ class Process:
             self.node.logs.note(self.name, self.life, f"not started: {exc}")
             self._become("failed")
         else:
-            self._pipe, self._line = inside, b""
+            self._pipe, self._line, self._said_busy = inside, b"", None
             self.alive = self.leads = True
             self.node.loop.watch(inside, selectors.EVENT_READ, self._on_pipe)
             self._become("starting")
@@ -146,13 +168,20 @@ class Process:
         data = os.read(self._pipe, CHUNK)
         if not data:
             self._close_pipe()
-        elif self.ready is None:
-            self._line += data[: CHUNK - len(self._line)]
-            line, end, _ = self._line.partition(b"\n")
-            if end or len(self._line) >= CHUNK:
-                self.ready = as_json(line)
-                if self._why != "stopped":
-                    self._become("ready")
+        self._line += data[: CHUNK - len(self._line)]
+        while b"\n" in self._line or len(self._line) >= CHUNK:
+            line, _, self._line = self._line.partition(b"\n")
+            self._hear(as_json(line))
+
+    def _hear(self, said: object) -> None:
+        """The first line says that it is ready; later ones whether it computes."""
+        if self.ready is None:
+            self.ready = said
+            if self._why != "stopped":
+                self._become("ready")
+        elif isinstance(said, dict) and isinstance(said.get("busy"), bool):
+            self._said_busy = bool(said["busy"])
+            self.node.limits.touch()
 
     def _close_pipe(self) -> None:
         if self._pipe >= 0:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from .checks import Refused, a_list, a_number, a_specification, a_text, an_object
-from .command import Run
 from .files import inside, write_file
 from .identity import facts
+from .notices import KINDS
 from .process import Process
+from .run import Run
 from .tail import Tail
 
 TYPE_CHECKING = False
@@ -104,6 +107,50 @@ def _logs(node: Node, to: Connection, number: object, _message: Message) -> None
     to.send(number, "ok", {"files": node.logs.files()})
 
 
+def _lease(node: Node, to: Connection, number: object, message: Message) -> None:
+    seconds = a_number(message, "seconds", 60.0)
+    if message.get("number") is None:
+        given = node.lease.take(
+            a_text(message, "holder"), a_text(message, "who", ""), a_text(message, "verb", ""), seconds
+        )
+    else:
+        given = node.lease.renew(int(a_number(message, "number", 0)), seconds)
+    to.send(number, "ok", {"number": given})
+
+
+def _unlease(node: Node, to: Connection, number: object, message: Message) -> None:
+    node.lease.release(int(a_number(message, "number", 0)))
+    to.send(number, "ok", {})
+
+
+def _limits(node: Node, to: Connection, number: object, message: Message) -> None:
+    if message.get("limits") is not None:
+        node.limits.told(an_object(message["limits"], "limits"))
+    to.send(number, "ok", node.limits.answer())
+
+
+def _notice(node: Node, to: Connection, number: object, message: Message) -> None:
+    kind = a_text(message, "kind")
+    if kind not in KINDS:
+        raise Refused("bad-request", f"a notice is of the kind {' or '.join(KINDS)}, not {kind!r:.60}")
+    at = time.time() + a_number(message, "seconds", 120.0)
+    to.send(number, "ok", {})
+    node.notices.came(kind, a_text(message, "action", "terminate"), at)
+
+
+def _retire(node: Node, to: Connection, number: object, message: Message) -> None:
+    names = None if message.get("names") is None else a_list(message, "names")
+    grace = a_number(message, "grace", 60.0)
+    chosen = [process for process in node.workers() if names is None or process.name in names]
+    lives = [(process, process.life) for process in chosen if process.alive]
+    for process in chosen:
+        process.retire(grace)
+    node.when(
+        lambda: not any(process.alive and process.life == life for process, life in lives),
+        lambda: to.send(number, "ok", {}),
+    )
+
+
 def _leave(node: Node, to: Connection, number: object, message: Message) -> None:
     grace = a_number(message, "grace", 5.0)
     to.send(number, "ok", {})
@@ -120,5 +167,10 @@ _ACTS = {
     "run": _run,
     "log": _log,
     "logs": _logs,
+    "limits": _limits,
+    "lease": _lease,
+    "unlease": _unlease,
     "leave": _leave,
+    "notice": _notice,
+    "retire": _retire,
 }

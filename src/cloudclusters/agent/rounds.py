@@ -1,10 +1,11 @@
-"""What is looked at again and again: our directory, memory limits, the size of logs."""
+"""What is looked at again and again: our directory, memory limits, what stands still, the size of logs."""
 
 from __future__ import annotations
 
 import os
+import time
 
-from .system import complain
+from .system import complain, stat_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ TICK = 0.5
 """Seconds between two rounds."""
 TERM_GRACE = 1.0
 """Seconds that processes have to end by themselves when nobody says how many."""
+STILL = 15.0
+"""Seconds that a process may be stopped by a signal: its connections live on, so nobody else misses it."""
 
 
 class Rounds:
@@ -22,6 +25,8 @@ class Rounds:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._count = 0
+        self._still: dict[str, float] = {}
+        """Since when each life stands still."""
         facts = os.stat(node.directory)
         self._place = (facts.st_dev, facts.st_ino)
 
@@ -34,6 +39,8 @@ class Rounds:
             complain("the directory is gone: leaving")
             self._node.end(TERM_GRACE)
         self._limit_memory()
+        if self._count % 4 == 0:
+            self._end_what_stands_still()
         if there and self._count % 10 == 0:
             for process in self._node.processes.values():
                 if process.os_pid:
@@ -57,3 +64,13 @@ class Rounds:
         for process, limit in limits.items():
             if process.rss_bytes > limit:
                 process.kill("memory", f"killed: {process.rss_bytes} bytes are over its limit of {limit} bytes")
+
+    def _end_what_stands_still(self) -> None:
+        """Kill what was stopped and not continued; it is started again as after any end. A debugger may hold it."""
+        before, self._still = self._still, {}
+        now = time.monotonic()
+        for process in self._node.processes.values():
+            if process.leads and stat_fields(process.os_pid)[:1] == ["T"]:
+                since = self._still[process.life] = before.get(process.life, now)
+                if now - since >= STILL:
+                    process.kill("hung", f"killed: it was stopped by a signal for {now - since:.0f} s")

@@ -53,11 +53,13 @@ class Server:
         self._open_door()
         self._node.kernel = Kernel()
         Rounds(self._node).go()
+        self._node.limits.go()
+        self._node.notices.go()
         while not self._node.done:
             try:
                 self._node.turn()
-            except Exception:  # noqa: BLE001  the outer edge: a bug in one thing must not end the node
-                self._report_bug()
+            except Exception as exc:  # noqa: BLE001  the outer edge: a bug in one thing must not end the node
+                self._report_bug(exc)
                 time.sleep(0.1)  # it may come again and again
         clear_out(self._node)
         take_signs_down(self._node)
@@ -72,16 +74,24 @@ class Server:
         self._node.loop.watch(wake, selectors.EVENT_READ, lambda _: self._on_signals(os.read(wake, CHUNK)))
 
     def _on_signals(self, numbers: bytes) -> None:
-        if (signal.SIGTERM in numbers or signal.SIGINT in numbers) and not self._node.ending:
+        if signal.SIGTERM not in numbers and signal.SIGINT not in numbers:
+            return
+        if self._node.limits.struck and self._node.is_machine:
+            self._node.done = True  # the machine goes down, as was our wish
+        elif not self._node.ending:
             self._node.end(TERM_GRACE)
 
-    def _report_bug(self) -> None:
+    def _report_bug(self, bug: Exception) -> None:
         """Leave a trace of a mistake of ours, but not so many that they fill the disk."""
-        import traceback
-
         self._bugs += 1
-        if self._bugs <= MANY_BUGS:
-            complain(traceback.format_exc())
+        if self._bugs > MANY_BUGS:
+            return
+        try:
+            import traceback
+        except (ImportError, OSError):  # no descriptor is free to read it
+            complain(repr(bug))
+        else:
+            complain("".join(traceback.format_exception(type(bug), bug, bug.__traceback__)))
 
     def _open_door(self) -> None:
         self._node.loop.watch(self._listener.fileno(), selectors.EVENT_READ, self._on_visitor)
@@ -111,7 +121,7 @@ class Server:
         except OSError as exc:
             connection.send(number, "error", {"kind": "system", "text": str(exc)})
         except Exception as exc:  # noqa: BLE001  the outer edge: a bug in one request must not end the node
-            self._report_bug()
+            self._report_bug(exc)
             connection.send(number, "error", {"kind": "internal", "text": repr(exc)})
 
 

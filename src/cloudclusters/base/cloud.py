@@ -6,8 +6,12 @@ Everything here is stored or sent, so it is a frozen `msgspec.Struct` that forbi
 from __future__ import annotations
 
 import enum
+import math
+from collections.abc import Iterable, Mapping
 
 import msgspec
+
+from cloudclusters.base.limits import AtLimit
 
 
 class Market(enum.StrEnum):
@@ -19,7 +23,7 @@ class Market(enum.StrEnum):
     """Cheaper, and the provider may take it back."""
 
 
-class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A region and, where it matters, a zone of it."""
 
     region: str = ""
@@ -29,7 +33,7 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.zone or self.region or "anywhere"
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """An instance type, in a place, on a market, at a price (USD per node and hour; None is unknown)."""
 
     provider: str
@@ -39,6 +43,30 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     hourly_usd: float | None = None
     price_date: str = ""
     available: bool = True
+    on_demand_usd: float | None = None
+    """What the same machine costs on demand, where `market` is another; None is unknown."""
+
+    @property
+    def on_demand(self) -> Offer:
+        """The same machine, in the same place, on demand."""
+        if self.market is Market.ON_DEMAND:
+            return self
+        return msgspec.structs.replace(self, market=Market.ON_DEMAND, hourly_usd=self.on_demand_usd, on_demand_usd=None)
+
+    def is_like(self, other: Offer) -> bool:
+        """Whether it is the same type in the same region, on whatever market."""
+        mine = (self.provider, self.instance_type, self.place.region)
+        return mine == (other.provider, other.instance_type, other.place.region)
+
+
+def added(prices: Iterable[float | None]) -> float | None:
+    """The sum of prices in USD, exact in the millionths that prices are kept in; None where one of them is unknown."""
+    known: list[float] = []
+    for price in prices:
+        if price is None:
+            return None
+        known.append(price)
+    return round(math.fsum(known), 6)
 
 
 class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,9 +132,56 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     inner_address: str = ""
     public_address: str = ""
     launched_at: float = 0.0
+    """When it was last started, by the provider's clock; where a start does not change it, when it was made."""
+    ended_at: float = 0.0
+    """When it last stopped or was deleted, by the provider's clock; 0 where it runs, or nobody tells."""
+    disk_bytes: int = 0
+    """Size of its root disk; 0 where nobody tells."""
     reason: str = ""
+    powered_off: bool = False
+    """It does not run, because it powered itself off: nobody asked its provider for that."""
     words: dict[str, str] = {}
     """What was kept with it by `CanMark`; holds no secret."""
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a provider takes in a region beside the machines' own prices, and from when on. None is unknown, 0 nothing.
+
+    The provider says where the figures are from.
+    """
+
+    disk_usd: float | None = None
+    """USD per hour and GiB of a root disk, from the launch until the machine is deleted, also while it is stopped."""
+    address_usd: float | None = None
+    """USD per hour and public address, while its machine runs."""
+    billed_from: InstanceState = InstanceState.RUNNING
+    """The first state of a machine that is paid: `pending` or `running`."""
+    least: float = 0.0
+    """Seconds that are paid at least for every start."""
+
+
+def rates_in(rates: Mapping[str, Rates], region: str) -> Rates:
+    """The region's rates, or those of the empty region, which stands for all others; what is not known is None."""
+    return rates.get(region) or rates.get("") or Rates()
+
+
+NOTHING = Rates(disk_usd=0.0, address_usd=0.0, billed_from=InstanceState.PENDING)
+"""Nothing is paid beside the machines."""
+
+
+class Remain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something beside the machines that is paid, or is the user's own: a disk, a snapshot, a group, a key."""
+
+    kind: str
+    """`disk`, `snapshot`, `image`, `security group`, `key pair` …, as the provider calls it."""
+    id: str
+    size_bytes: int = 0
+    monthly_usd: float | None = 0.0
+    """What it costs while it is there; None is unknown."""
+    why: str = ""
+    """Why it stays, in a few words."""
+    goes: bool = False
+    """It is deleted together with its machine."""
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,6 +197,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     place: Place = Place()
     name: str = ""
     expires: float | None = None
+    """Until when its maker claims it, in seconds since the epoch, whatever its machines say later."""
     settings: dict[str, str] = {}
     resources: dict[str, str] = {}
 
@@ -139,6 +215,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Least size of its root disk; None is the image's own."""
     words: dict[str, str] = {}
     """Kept with each machine, as by `CanMark`."""
+    at_limit: AtLimit = AtLimit.TERMINATE
+    """What its powering off means to the provider that can be told (`CanEnd`); one that cannot stop it deletes it."""
     rdma: bool = False
     """With the provider's network interface for RDMA."""
     vcpus: int | None = None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, ParamSpec, Self, TypeVar
@@ -22,6 +22,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def has_ended(work: concurrent.futures.Future[T], patience: float | None = None) -> bool:
+    """Wait until `work` is done, at most `patience` seconds (None: for ever); whether it is.
+
+    With a limit, again and again: a signal that comes just before Python blocks is heard only when it wakes.
+    """
+    end = None if patience is None else time.monotonic() + patience
+    while not work.done():
+        left = HEAR if end is None else min(HEAR, end - time.monotonic())
+        if left <= 0:
+            return False
+        concurrent.futures.wait([work], timeout=left)
+    return True
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, SIGTERM or SIGHUP ended a verb; `signal_number` tells which.
 
@@ -30,7 +44,9 @@ class Interrupted(KeyboardInterrupt):
     """
 
     def __init__(self, signal_number: int = signal.SIGINT, *, result: object = None, let_go: bool = False) -> None:
-        super().__init__(signal.Signals(signal_number).name)
+        name = signal.Signals(signal_number).name
+        left = ": something may be left; `cloudclusters clusters` and `cloudclusters sweep` find it"
+        super().__init__(name + left * let_go)
         self.signal_number = signal_number
         self.result = result
         self.let_go = let_go
@@ -97,8 +113,7 @@ class CoreLoop:
             await asyncio.gather(*rest, return_exceptions=True)
 
         if self._thread.is_alive():
-            with contextlib.suppress(concurrent.futures.TimeoutError):
-                asyncio.run_coroutine_threadsafe(drain(), self.loop).result(patience)
+            has_ended(asyncio.run_coroutine_threadsafe(drain(), self.loop), patience)
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(timeout=5)
         if not self.loop.is_running():
@@ -156,12 +171,8 @@ class _Job(Generic[T]):
         self.done.set_result(None)
 
     def wait(self) -> None:
-        """Wait for the task's end.
-
-        With a limit, again and again: a signal that comes just before Python blocks is heard only when it wakes.
-        """
-        while not self.done.done():
-            concurrent.futures.wait([self.done], timeout=HEAR)
+        """Wait for the task's end."""
+        has_ended(self.done)
 
     def cancel(self) -> None:
         """Ask the task to end; `result` still waits for its clean-up."""

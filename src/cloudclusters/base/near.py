@@ -31,6 +31,11 @@ def near_names(name: str, names: Iterable[str], *, most: int = 3) -> list[str]:
     return [candidate for _, candidate in sorted(scored)[:most]]
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be kept: bytes of a command line that are no UTF-8 are lone surrogates in it."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
 def near(name: str, names: Iterable[str]) -> str:
     """The end of an error message: `; did you mean 'x'?`, or nothing when no name is near."""
     found = [repr(each) for each in near_names(name, names)]

@@ -30,7 +30,14 @@ BITS_PER_SECOND: Scale = {
     for unit in ("", "bit/s", "bit", "bps", "b/s")
 }
 HERTZ: Scale = {f"{prefix}{unit}": factor for prefix, factor in {"": 1, **_DECIMAL}.items() for unit in ("", "Hz")}
+BYTES_PER_SECOND: Scale = {
+    f"{prefix}{unit}": factor for prefix, factor in {"": 1, **_DECIMAL}.items() for unit in ("", "B/s", "B", "Bps")
+}
+NANOSECONDS: Scale = {"": 1, "ns": 1, "us": 1000, "ms": 10**6, "s": 10**9}
+WATTS: Scale = {"": 1, "W": 1, "kW": 1000}
 
+_DIGITS = 100
+"""How long a figure may be: Python itself refuses some thousand, in words of its own."""
 _NUMBER = re.compile(r"(\d[\d_]*|\d*(?=\.\d))(?:\.(\d+))?(?:[eE]([+-]?\d{1,3})(?!\d))?\s*([A-Za-z/$]*)\Z", re.ASCII)
 
 
@@ -46,12 +53,19 @@ def parse_quantity(text: str, scale: Scale) -> int | float:
         units = [name for name in scale if name.startswith("G")] or [name for name in scale if name]
         raise ValueError(f"{text!r} is not a number" + (f" with a unit such as {', '.join(units)}" if units else ""))
     whole, decimals = match[1].replace("_", ""), match[2] or ""
+    if len(whole) + len(decimals) > _DIGITS:
+        raise ValueError(f"{shortened(text.strip())} has more than {_DIGITS} digits")
     exponent = int(match[3] or 0) - len(decimals)
     top: int = int(whole + decimals) * factor * 10 ** max(exponent, 0)
     bottom: int = 10 ** max(-exponent, 0)
     if top % bottom == 0:
         return top // bottom
     return top / bottom
+
+
+def shortened(text: str) -> str:
+    """A figure for messages: of a very long one its beginning and its length."""
+    return text if len(text) <= 2 * _DIGITS else f"{text[:10]}… ({len(text)} characters)"
 
 
 def _factor(suffix: str, scale: Scale) -> int | None:
@@ -112,6 +126,16 @@ def format_scaled(number: int | float, prefixes: Mapping[str, int], unit: str, p
 def format_rate(rate: int | float) -> str:
     """A network's bandwidth for people: `100 Gbit/s`."""
     return format_scaled(rate, _DECIMAL, "bit/s", "bit/s")
+
+
+def format_bandwidth(rate: int | float) -> str:
+    """A memory's or a disk's bandwidth for people: `200 GB/s`."""
+    return format_scaled(rate, _DECIMAL, "B/s", "B/s")
+
+
+def format_latency(time: int | float) -> str:
+    """A time in nanoseconds for people: `1.5 us`."""
+    return format_scaled(time, {"s": 10**9, "ms": 10**6, "us": 1000}, "", "ns")
 
 
 def format_clock(clock: int | float) -> str:

@@ -13,8 +13,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, indent: str 
 
     No lines, no colours, no trailing blanks. Without rows only the header is given.
     """
-    right = [_is_numeric([row[i] for row in rows if i < len(row)]) for i in range(len(header))]
-    texts = [list(header), *([_text(row[i] if i < len(row) else "") for i in range(len(header))] for row in rows)]
+    right = numeric(len(header), rows)
+    texts = [list(header), *([cell_text(row[i] if i < len(row) else "") for i in range(len(header))] for row in rows)]
     widths = [max(len(line[i]) for line in texts) for i in range(len(header))]
     return "\n".join(indent + _line(line, widths, right) for line in texts)
 
@@ -22,7 +22,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, indent: str 
 def facts(rows: Sequence[tuple[str, Cell]], *, indent: str = "") -> str:
     """Align names and their values, one fact a line."""
     width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(f"{indent}{name:<{width}}{GAP}{_text(value)}".rstrip() for name, value in rows)
+    return "\n".join(f"{indent}{name:<{width}}{GAP}{cell_text(value)}".rstrip() for name, value in rows)
 
 
 def usd(value: float | None) -> str:
@@ -43,12 +43,18 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def numeric(columns: int, rows: Sequence[Sequence[Cell]]) -> list[bool]:
+    """Which of so many columns hold numbers alone: they stand to the right."""
+    return [_is_numeric([row[i] for row in rows if i < len(row)]) for i in range(columns)]
+
+
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
     aligned = (f"{c:>{w}}" if r else f"{c:<{w}}" for c, w, r in zip(cells, widths, right, strict=True))
     return GAP.join(aligned).rstrip()
 
 
-def _text(value: Cell) -> str:
+def cell_text(value: Cell) -> str:
+    """A cell as people read it; `-` is unknown."""
     if value is None:
         return "-"
     if isinstance(value, bool):

@@ -25,9 +25,11 @@ class Document:
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
 
     def where(self, *key: str) -> str:
-        """`file:line` of a key; of the nearest table above it where it has no line of its own."""
+        """`file:line` of a key; else of what first stands below it (`a.b = 1` for a), else of the table above it."""
         for length in range(len(key), 0, -1):
-            line = self.lines.get(key[:length])
+            line = self.lines.get(key[:length]) or min(
+                (line for path, line in self.lines.items() if path[:length] == key[:length]), default=None
+            )
             if line is not None:
                 return f"{self.path}:{line}"
         return self.path
@@ -40,14 +42,17 @@ def parse(text: str, path: str, error: type[CloudClustersError]) -> Document:
     try:
         data: dict[str, object] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        raise error(_malformed(text, path, str(exc))) from exc
+        raise error(_malformed(text, path, str(exc)), hint=_instead(text, str(exc))) from exc
+    except ValueError as exc:  # Python's own: an integer of thousands of digits
+        line = text.count("\n", 0, found.start()) + 1 if (found := re.search(r"\d{4000}", text)) else 1
+        raise error(f"{path}:{line}: a number has too many digits") from exc
     return Document(path=path, data=data, lines=_lines(text))
 
 
 def read(path: Path, error: type[CloudClustersError]) -> Document:
     """Read and parse a TOML file; raises `error` where it is not there, cannot be read or is malformed."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         raise error(f"cannot read {path}: {reason}") from exc
@@ -87,6 +92,20 @@ def _quoted(text: str) -> str:
     return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
+def _instead(text: str, said: str) -> str:
+    """What to write in the line that is malformed, where a quote or a sign outside of quotes is the reason."""
+    if "Cannot overwrite" in said:
+        return "say it once"
+    found = re.search(r"line (\d+)", said)
+    rows = text.splitlines()
+    row = rows[int(found.group(1)) - 1] if found and int(found.group(1)) <= len(rows) else rows[-1] if rows else ""
+    wrong = re.match(r"""\s*([\w.-]+)\s*([<>!=]=|[=<>])\s*["']?([^"'\[\]{}#]+?)["']?\s*(?:#.*)?$""", row)
+    if wrong is None:
+        return ""
+    sign = "" if wrong[2] in ("=", "==") else wrong[2][0] + "="
+    return f"write {wrong[1]} = {_quoted(sign + wrong[3])}"
+
+
 def _malformed(text: str, path: str, said: str) -> str:
     found = re.search(r"line (\d+)", said)
     rows = text.splitlines()
@@ -98,9 +117,13 @@ def _malformed(text: str, path: str, said: str) -> str:
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
-    """The line of every table header and key; keys inside inline tables have none."""
+    """The line of every table header and key; keys inside inline tables have none.
+
+    The n-th table of a list has the path `(name, "n")`, counted from 0.
+    """
     lines: dict[KeyPath, int] = {}
     table: KeyPath = ()
+    counts: dict[KeyPath, int] = {}
     depth, quote = 0, ""
     for number, row in enumerate(text.splitlines(), 1):
         rest = row
@@ -109,6 +132,10 @@ def _lines(text: str) -> dict[KeyPath, int]:
             if header:
                 table = _split(header.group(1))
                 lines.setdefault(table, number)
+                if row.lstrip().startswith("[["):
+                    at = counts[table] = counts.get(table, -1) + 1
+                    table = (*table, str(at))
+                    lines[table] = number
                 continue
             if key:
                 lines.setdefault(table + _split(key.group(1)), number)

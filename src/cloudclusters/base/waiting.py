@@ -45,6 +45,12 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def elapsed() -> float:
+    """Seconds that never run backwards and go on while the machine sleeps, where the system can say so."""
+    kind = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(kind)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How often to look: first after `first` seconds, then `growth` times slower up to `most`."""

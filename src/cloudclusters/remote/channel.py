@@ -50,6 +50,15 @@ class NotStarted(NodeError):
         self.reason = reason
 
 
+class LeaseRefused(NodeError):
+    """The agent does not give its lease (`held`), or not any longer (`lost`); `reason` names who has it."""
+
+    def __init__(self, message: str, *, hint: str = "", reason: str = "", held: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+        self.held = held
+
+
 class _Fault(msgspec.Struct, frozen=True):
     """Why a request was refused."""
 
@@ -203,6 +212,8 @@ class Channel(asyncio.Protocol):
     def _refusal(self, fault: _Fault) -> NodeError:
         if fault.kind == "not-started":
             return NotStarted(f"{self.where}: {fault.text}", reason=fault.text)
+        if fault.kind in ("held", "lost"):
+            return LeaseRefused(f"{self.where}: {fault.text}", reason=fault.text, held=fault.kind == "held")
         return NodeError(f"{self.where}: {fault.text} ({fault.kind})")
 
     def _unreachable(self) -> NodeUnreachable:

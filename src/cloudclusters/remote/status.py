@@ -26,7 +26,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A process of a node. `state` is `starting`, `ready`, `exited`, `failed` or `stopped`.
+    """A process of a node. `state` is `starting`, `ready`, `retiring`, `exited`, `failed` or `stopped`.
 
     `exit` is the end of the latest life that ended; `ready` what the present one said; `restarts` counts
     since it was last started by us.

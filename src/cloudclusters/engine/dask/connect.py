@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from cloudclusters.errors import NodeUnreachable, NotSupported
 
 if TYPE_CHECKING:
     from distributed import Client, Security
+
+_log = logging.getLogger(__name__)
 
 TIMEOUT = 15.0
 """Seconds in which the scheduler must answer."""
@@ -67,9 +70,17 @@ def connect(
     try:
         check_versions(client.sync(client.scheduler.versions)["packages"])
     except BaseException:
-        client.close(timeout=2)
+        disconnect(client)
         raise
     return client
+
+
+def disconnect(client: Client) -> None:
+    """Let go of a client, also of one that failed: its `close` raises once more what ended its connection. Blocks."""
+    try:
+        client.close(timeout=2)
+    except Exception as exc:  # noqa: BLE001  (whatever it was, the client is of no more use)
+        _log.debug("the Dask client had failed before it was closed: %s", exc)
 
 
 def check_versions(theirs: Mapping[str, str | None]) -> None:

@@ -13,6 +13,7 @@ from cloudclusters.base.cloud import SshEndpoint
 from cloudclusters.errors import InvalidSetting
 from cloudclusters.remote.ssh.flags import Flags
 from cloudclusters.remote.ssh.known_hosts import KnownHosts
+from cloudclusters.remote.ssh.trouble import LoginRefused
 
 if TYPE_CHECKING:
     from asyncssh import SSHClientConnectionOptions, SSHKey
@@ -22,6 +23,9 @@ CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly130
 KEX = ("curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group14-sha256")
 HOST_KEYS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
 """Others than those pinned are let through so far that we can show their fingerprint."""
+
+
+_WITHOUT_KEY = "restore it from a backup; `cloudclusters terminate` needs no key"
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +110,6 @@ def _private_key(path: str) -> SSHKey:
     try:
         return asyncssh.read_private_key(path)
     except OSError as exc:
-        raise InvalidSetting(f"the cluster's key {path} cannot be read: {exc.strerror}") from exc
+        raise LoginRefused(f"the cluster's key {path} cannot be read: {exc.strerror}", hint=_WITHOUT_KEY) from exc
     except asyncssh.KeyImportError as exc:
-        raise InvalidSetting(f"the cluster's key {path} is none: {exc}") from exc
+        raise LoginRefused(f"the cluster's key {path} is none: {exc}", hint=_WITHOUT_KEY) from exc

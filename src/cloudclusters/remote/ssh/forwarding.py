@@ -13,6 +13,9 @@ from cloudclusters.errors import NodeUnreachable
 if TYPE_CHECKING:
     from cloudclusters.remote.ssh.host import Host
 
+SPEAKS = 1.0
+"""Seconds in which a visitor has said something. Ended before, Dask takes it for a fault of its own, and gives up."""
+
 
 class Forward:
     """A listener on 127.0.0.1. Each visitor gets a channel of the connection there is, made anew if need be."""
@@ -65,6 +68,7 @@ class Forward:
         except (NodeUnreachable, OSError) as exc:
             self.failure = exc
             # As when a port is closed or a network is down: the visitor sees its connection end, and may try again.
+            await visitor.spoken(SPEAKS)
             visitor.abort()
 
 
@@ -75,6 +79,7 @@ class _Local(asyncio.Protocol):
         self._forward = forward
         self.transport: asyncio.Transport | None = None
         self.channel: asyncssh.SSHTCPChannel | None = None
+        self._spoke = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -90,16 +95,26 @@ class _Local(asyncio.Protocol):
         self.channel = channel
         self.transport.resume_reading()
 
+    async def spoken(self, patience: float) -> None:
+        """Wait, for so many seconds at most, until it has sent something or left; what it sent is not kept."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._spoke.wait(), patience)
+
     def data_received(self, data: bytes) -> None:
+        self._spoke.set()
         if self.channel is not None:
             self.channel.write(data)
 
     def eof_received(self) -> bool:
+        self._spoke.set()
         if self.channel is not None:
             self.channel.write_eof()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._spoke.set()
         self._forward.gone(self)
         if self.channel is not None:
             self.channel.abort() if exc is not None else self.channel.close()

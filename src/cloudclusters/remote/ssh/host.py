@@ -120,7 +120,12 @@ class Host:
         """
         connection = await self.connection()
         with lost(self.where):
-            ended = await connection.run(command, input=stdin, encoding=None)
+            process = await connection.create_process(command, encoding=None)
+            with contextlib.suppress(BrokenPipeError):  # it ended without reading: what it said tells why
+                if stdin:
+                    process.stdin.write(stdin)
+                    process.stdin.write_eof()
+            ended = await process.wait()
         if ended.returncode is None:
             raise ConnectionLost(f"the connection to {self.where} was lost before the end of: {command[:60]}")
         return Done(ended.returncode, bytes(ended.stdout or b""), bytes(ended.stderr or b""))

@@ -34,11 +34,11 @@ def make_key(comment: str = "") -> KeyPair:
 
 
 def save_key(key: KeyPair, path: Path) -> None:
-    """Write a key and, beside it, its public half; nobody else may read it. An existing key is refused."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key.private)
-    path.with_name(path.name + ".pub").write_text(key.public + "\n")
+    """Write a key and, beside it, its public half; nobody else may read or change them. An existing key is refused."""
+    public = path.with_name(path.name + ".pub")
+    for each, text, more in ((path, key.private, os.O_EXCL), (public, f"{key.public}\n", os.O_TRUNC)):
+        with os.fdopen(os.open(each, os.O_WRONLY | os.O_CREAT | more, 0o600), "w") as file:
+            file.write(text)
 
 
 def bare(public: str) -> str:

@@ -8,21 +8,25 @@ and sends what a worker prints to the drivers that listen.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import io
 import json
 import os
 import platform
+import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from distributed import Security, Worker
+    from distributed import Scheduler, Security, Worker
+    from distributed.scheduler import SchedulerState
+    from distributed.worker_state_machine import WorkerState
 
 READY = "CLOUDCLUSTERS_READY_FD"
 SILENCE = "20s"
@@ -31,6 +35,10 @@ PATIENCE = 600.0
 """Seconds to wait for a scheduler before giving up, so that the agent starts a fresh process."""
 EVERY = 0.05
 """Seconds between batches."""
+TAKEN = 20.0
+"""Seconds in which others have taken a retiring worker's results; then it is asked again."""
+USE = 0.5
+"""Seconds between looks whether there is work."""
 MOST = 64 * 1024
 """Characters per batch; what is beyond stands in the log only, and a line says so."""
 
@@ -101,12 +109,38 @@ def versions() -> dict[str, str]:
     return found
 
 
-def tell_ready(facts: dict[str, object]) -> None:
-    """Write the ready line to the agent, once; silent when no agent listens."""
-    number = os.environ.pop(READY, "")
-    if number:
-        with os.fdopen(int(number), "w") as pipe:
-            pipe.write(json.dumps(facts) + "\n")
+class Agent:
+    """The agent that started us, as far as it listens: told that we are ready, and whenever our use changes."""
+
+    def __init__(self) -> None:
+        number = os.environ.pop(READY, "")
+        self._pipe = int(number) if number else None
+        if self._pipe is not None:
+            os.set_inheritable(self._pipe, False)
+            os.set_blocking(self._pipe, False)  # an agent that does not read must not hold us up
+        self._busy: bool | None = None
+        self._count = 0
+
+    def tell(self, line: dict[str, object]) -> None:
+        """Write a line."""
+        if self._pipe is not None:
+            os.write(self._pipe, json.dumps(line).encode() + b"\n")
+
+    def keep_telling(self, state: SchedulerState | WorkerState, is_busy: Callable[[], bool]) -> None:
+        """Look again and again whether we are busy, or were since the last look, and tell every change."""
+        from tornado.ioloop import PeriodicCallback
+
+        def look() -> None:
+            before, self._count = self._count, state.transition_counter
+            busy = self._count != before or is_busy()
+            if busy is not self._busy:
+                with contextlib.suppress(BlockingIOError):  # told at the next look
+                    self.tell({"busy": busy})
+                    self._busy = busy
+
+        self._count = state.transition_counter
+        if self._pipe is not None:
+            PeriodicCallback(look, USE * 1000).start()
 
 
 def has_dashboard() -> bool:
@@ -131,8 +165,15 @@ async def serve(settings: Settings) -> None:
         dashboard_address=f"{settings.address}:{settings.dashboard_port if dashboard else 0}",
     )
     said = {"address": scheduler.address, "dashboard": dashboard, "os_pid": os.getpid(), "versions": versions()}
-    tell_ready(said)
+    agent = Agent()
+    agent.tell(said)
+    agent.keep_telling(scheduler, lambda: has_work(scheduler))
     await scheduler.finished()
+
+
+def has_work(scheduler: Scheduler) -> bool:
+    """Whether a task computes or waits its turn; one that no worker may run, and results that are kept, are no use."""
+    return bool(scheduler.queued) or any(worker.processing for worker in scheduler.workers.values())
 
 
 class Output:
@@ -241,6 +282,49 @@ def keep_sending(output: Output, worker: Worker) -> None:
     PeriodicCallback(lambda: output.send(worker), EVERY * 1000).start()
 
 
+async def hand_over(worker: Worker, *, remove: bool) -> bool:
+    """Have others take the results; with `remove` the scheduler then forgets the worker. Whether they were taken.
+
+    The scheduler sometimes waits for ever for a result that is on its way elsewhere already: then it is not waited for.
+    """
+    asked = worker.scheduler.retire_workers(
+        workers=[worker.address], close_workers=False, remove=remove, stimulus_id="retire"
+    )
+    try:
+        return worker.address in await asyncio.wait_for(asked, TAKEN)
+    except asyncio.TimeoutError:  # noqa: UP041  (before Python 3.11 it is another one)
+        return False
+
+
+async def retire(worker: Worker) -> None:
+    """Take no more tasks, have others take the results, let the tasks that run end, and close.
+
+    Results go first, so that a task which does not end in time takes none with it. While there is nobody who could
+    take them, it goes on computing and asks again; the agent ends it in time.
+    """
+    while True:
+        worker.handle_worker_status_change("closing_gracefully", "retire")
+        await hand_over(worker, remove=False)
+        while worker.state.executing_count:  # noqa: ASYNC110  (there is no event for it)
+            await asyncio.sleep(EVERY)
+        if await hand_over(worker, remove=True):
+            break
+        worker.handle_worker_status_change("running", "retire")
+        await asyncio.sleep(1.0)
+    await worker.close(nanny=False, reason="retired")
+
+
+def retire_on_signal(worker: Worker) -> None:
+    """Let SIGUSR1, by which the agent asks for it, retire the worker."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def hear() -> None:
+        if not tasks:
+            tasks.append(asyncio.create_task(retire(worker)))
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, hear)
+
+
 async def work(settings: Settings, name: str, output: Output) -> None:
     """Compute until the scheduler says goodbye or is gone."""
     from distributed import Worker
@@ -264,8 +348,11 @@ async def work(settings: Settings, name: str, output: Output) -> None:
     await asyncio.wait_for(worker, PATIENCE)
     worker.cloudclusters_output = output  # where functions of the driver find it, to send before they end
     keep_sending(output, worker)
+    retire_on_signal(worker)
     said = {"address": worker.address, "name": name, "threads": settings.threads, "os_pid": os.getpid()}
-    tell_ready({**said, "versions": versions()})
+    agent = Agent()
+    agent.tell({**said, "versions": versions()})
+    agent.keep_telling(worker.state, lambda: bool(worker.state.executing or worker.state.long_running))
     gc.freeze()
     await worker.finished()
 

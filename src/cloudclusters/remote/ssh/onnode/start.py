@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import sys
 import time
@@ -28,28 +29,37 @@ def put_bundle() -> None:
     os.replace(name, "agent.pyz")  # noqa: PTH105
 
 
+def put_starter(node: str, instance: str) -> None:
+    """Write the one way in which it is started: here, and by the guard when the machine boots again."""
+    words = [sys.executable, "-I", "-S", "agent.pyz", "--directory", os.getcwd()]  # noqa: PTH109
+    words += ["--node", node, "--instance", instance, "--at-end", "power-off"]
+    lines = ["cd " + shlex.quote(os.getcwd()), "export CLOUDCLUSTERS_INSTANCE=" + shlex.quote(instance)]  # noqa: PTH109
+    lines += ["exec " + " ".join(map(shlex.quote, words)) + " </dev/null >>agent.log 2>&1"]
+    name = f"agent.sh.{os.getpid()}"
+    with open(name, "w") as file:  # noqa: PTH123
+        file.write("\n".join(lines) + "\n")
+    os.replace(name, "agent.sh")  # noqa: PTH105
+
+
 def spawn(node: str, instance: str) -> int:
     """Start it, with nothing of ours open; returns its number."""
     put_bundle()
-    words = [sys.executable, "-I", "-S", "agent.pyz", "--directory", os.getcwd()]  # noqa: PTH109
-    words += ["--node", node, "--instance", instance]
+    put_starter(node, instance)
     child = os.fork()
     if child == 0:
-        become(words, instance)
+        become()
     return child
 
 
-def become(words: list[str], instance: str) -> None:
+def become() -> None:
     """Be the agent, in a session of its own."""
     os.setsid()
-    null = os.open(os.devnull, os.O_RDONLY)
-    log = os.open("agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(null, 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
     os.closerange(3, 256)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
-    os.execve(sys.executable, words, dict(environment, CLOUDCLUSTERS_INSTANCE=instance))
+    os.execve("/bin/sh", ["sh", "agent.sh"], environment)
 
 
 def main(directory: str, node: str, instance: str) -> None:

@@ -33,7 +33,7 @@ class Run(Stream):
         except OSError as exc:
             raise Refused("not-started", str(exc)) from exc
         self._input = (a_text(message, "stdin", "") if message.get("stdin") else "").encode("utf-8", "replace")
-        pipes = [os.pipe() for _ in range(3)]
+        pipes = _pipes()
         mine = (pipes[0][1], pipes[1][0], pipes[2][0])
         theirs = (pipes[0][0], pipes[1][1], pipes[2][1])
         try:
@@ -53,6 +53,10 @@ class Run(Stream):
         node.loop.watch(self._stdin, selectors.EVENT_WRITE, self._write)
         self._finished = False
         node.runs[self.os_pid] = self
+        self.is_use = message.get("use") is not False
+        """Whether it counts as use of the node; what a driver asks to see how things stand does not."""
+        if self.is_use:
+            node.limits.touch()
         to.streams.append(self)
         self.resume()
 
@@ -97,6 +101,8 @@ class Run(Stream):
     def ended(self, status: int) -> None:
         """The command is dead; output that is still held open by others is not waited for long."""
         self._status = status
+        if self.is_use:
+            self._node.limits.touch()
         if self._to.closed:
             sweep(self._node, self.os_pid, self._life, lambda: None)
         self._node.loop.later(PIPE_GRACE, self._let_go)
@@ -128,3 +134,16 @@ class Run(Stream):
         self._close_stdin()
         if self._status < 0:
             send_signal(self.os_pid, signal.SIGKILL, group=True)
+
+
+def _pipes() -> list[tuple[int, int]]:
+    """Three pipes, or none when the descriptors do not suffice: raises Refused."""
+    pipes: list[tuple[int, int]] = []
+    try:
+        for _ in range(3):
+            pipes.append(os.pipe())
+    except OSError as exc:
+        for fd in (fd for pipe in pipes for fd in pipe):
+            os.close(fd)
+        raise Refused("not-started", str(exc)) from exc
+    return pipes
