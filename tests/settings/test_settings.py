@@ -220,6 +220,16 @@ def test_home_follows_the_variable_else_the_platform(tmp_path: Path) -> None:
     assert "cloudclusters" in str(our_home({}))
 
 
+def test_the_home_of_a_user_that_is_not_there_is_told(places: dict[str, Path]) -> None:
+    """In the variables that name a folder or a file, and in a file's own paths."""
+    for name in ("CLOUDCLUSTERS_HOME", "CLOUD_CLUSTERS_CONFIG"):
+        with pytest.raises(InvalidSetting, match="~nobody-here/x lies in the home of a user that is not there"):
+            load(places, **{name: "~nobody-here/x"})
+    (places["project"] / "cloudclusters.toml").write_text('[defaults]\ncatalog_overlay = "~nobody-here/x"\n', "utf-8")
+    with pytest.raises(InvalidSetting, match="is not there"):
+        load(places)
+
+
 def test_variables_of_an_agent_are_no_settings(places: dict[str, Path]) -> None:
     """A worker may import cloudclusters: what its agent tells it is not a misspelt setting."""
     assert load(places, CLOUDCLUSTERS_LIFE="abc", CLOUDCLUSTERS_NODE="node0", CLOUDCLUSTERS_READY_FD="7").flat() == {}

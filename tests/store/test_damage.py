@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cloudclusters.errors import Remedy, StoreError
+from cloudclusters.errors import Remedy, StoreError, UnreadableRecord
 from cloudclusters.store import FILE, Store
 from cloudclusters.store.place import is_network
 from cloudclusters.store.record import ClusterRecord
@@ -263,3 +263,20 @@ def test_really_full_disk(tmp_path: Path) -> None:
     message, intact = said.stdout.splitlines()
     assert "disk is full" in message
     assert intact == "True"
+
+
+def test_damaged_words_are_told_as_such(home: Path, store: Store, made: Made) -> None:
+    """A state and a kind of cost that nobody writes: which row, and that it is damage; never a mistake of ours."""
+    record = made("damaged")
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("UPDATE clusters SET state = 'melting'")
+        connection.execute(
+            "INSERT INTO ledger (cluster, node, instance, kind, instance_type, market, hourly_usd, least, began) "
+            "VALUES (?, '', '', 'gold', '', '', 1, 0, 0)",
+            (record.handle,),
+        )
+    connection.close()
+    with pytest.raises(UnreadableRecord, match=f"{record.handle} .*'melting'"):
+        store.summaries()
+    with pytest.raises(StoreError, match=f"the ledger, of cluster {record.handle}, is of the kind 'gold'"):
+        store.entries(record.handle)

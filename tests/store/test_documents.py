@@ -21,7 +21,9 @@ def test_contract_survives_the_process(store: Store, home: Path) -> None:
     store.save_contract(contract)
 
     again = Store.open(home)
-    assert again.contract(contract.handle) == contract
+    found = again.contract(contract.handle)
+    assert found == contract
+    assert (found.handle, found.created, found.version) == (contract.handle, contract.created, contract.version)
     assert again.contracts() == [contract]
     again.close()
 

@@ -26,10 +26,20 @@ def home(environ: Mapping[str, str] | None = None) -> Path:
                 f"{VARIABLE}={named!r} has letters that Python does not understand in this locale",
                 hint="set LC_ALL=C.UTF-8, or name a folder in plain letters",
             ) from None
-        return Path(named).expanduser().absolute()
+        return expanded(named).absolute()
     import platformdirs
 
     return platformdirs.user_data_path("cloudclusters", appauthor=False)
+
+
+def expanded(path: str) -> Path:
+    """The path with `~` as the folder that it stands for. Raises `InvalidSetting` where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as exc:
+        raise InvalidSetting(
+            f"{path} lies in the home of a user that is not there", hint="write the whole path, or ~ for your own home"
+        ) from exc
 
 
 def user_file(environ: Mapping[str, str]) -> Path:

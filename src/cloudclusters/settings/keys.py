@@ -25,10 +25,23 @@ class Kind(enum.StrEnum):
     """One of a few words."""
     NUMBER = "number"
     """A number above 0."""
+    DURATION = "duration"
+    """A length of time above 0, such as 90s, 10m, 2h or 1d; or off."""
+    MONEY = "money"
+    """An amount in USD above 0; or off."""
+    COUNT = "count"
+    """A whole number, 0 or more."""
+    PATH = "path"
+    """A file or a folder; in a configuration file, relative to the folder of that file."""
+    PERCENT = "percent"
+    """A number from 0 to 100."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration key. `sections` are those that may hold it; `idle` says why it has no effect yet."""
+    """A configuration key. `sections` are those that may hold it; `idle` says why it has no effect yet.
+
+    What holds for all contracts alike is not `in_contract`.
+    """
 
     name: str
     meaning: str
@@ -38,7 +51,12 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     idle: str = ""
+    in_contract: bool = True
 
+
+_FASTEST = ("fastest", "fastest-cores", "fastest-memory", "fastest-network", "fastest-accelerator-memory")
+POLICIES = ("cheapest", "tightest", *_FASTEST, *(f"{name}-per-dollar" for name in _FASTEST), "pinned")
+"""What may come first among the offers that fit."""
 
 _GCP = "read for later: the provider gcp is not in this release"
 _MPI = "read for later: no MPI cluster is deployed in this release"
@@ -57,6 +75,35 @@ _TABLE = (
         choices=("on-demand", "spot", "any"),
         sections=_VM,
         default="on-demand",
+    ),
+    Key(
+        name="policy",
+        meaning="What makes one offer better than another: the price, the fit, or how much the machines do: fastest is "
+        "by vCPUs times clock; pinned takes exactly what the contract names.",
+        kind=Kind.CHOICE,
+        choices=POLICIES,
+        sections=(DEFAULTS,),
+        default="cheapest",
+    ),
+    Key(
+        name="on_demand_base",
+        meaning="Where the market is spot: how many compute nodes, the first ones, are bought on demand all the same; "
+        "by default 1 where the first node holds the scheduler.",
+        kind=Kind.COUNT,
+        sections=_VM,
+    ),
+    Key(
+        name="on_demand_percent",
+        meaning="Where the market is spot: how many percent of the other compute nodes are bought on demand, rounded "
+        "up; by default 0.",
+        kind=Kind.PERCENT,
+        sections=_VM,
+    ),
+    Key(
+        name="max_price",
+        meaning="The most to pay for a spot machine, in USD per hour; by default, or with off, the price on demand.",
+        kind=Kind.MONEY,
+        sections=_VM,
     ),
     Key(
         name="engine", meaning="What must run on the nodes.", kind=Kind.CHOICE, choices=("dask", "none"), default="dask"
@@ -118,6 +165,58 @@ _TABLE = (
         aliases=("tunnel",),
         default=True,
     ),
+    Key(
+        name="idle_timeout",
+        meaning="How long a cluster may be without use before it lets go of its machines by itself; by default 1h, and "
+        "off where machines are free.",
+        kind=Kind.DURATION,
+    ),
+    Key(
+        name="max_lifetime",
+        meaning="How long a cluster may live before it lets go of its machines by itself; by default off.",
+        kind=Kind.DURATION,
+    ),
+    Key(
+        name="max_cost",
+        meaning="How many USD a cluster may cost before it lets go of its machines by itself; by default off.",
+        kind=Kind.MONEY,
+    ),
+    Key(
+        name="at_limit",
+        meaning="What becomes of the machines when a limit strikes: terminate, or stop (disks are kept, and paid).",
+        kind=Kind.CHOICE,
+        choices=("terminate", "stop"),
+        default="terminate",
+    ),
+    Key(
+        name="on_lost",
+        meaning="What becomes of a node that is lost while a program computes: replace (buys another at once), drop "
+        "(the rest goes on), or keep (it is only reported).",
+        kind=Kind.CHOICE,
+        choices=("replace", "drop", "keep"),
+        default="drop",
+    ),
+    Key(
+        name="on_rebalance",
+        meaning="What a spot machine does when the provider only recommends to leave it: report, or retire its "
+        "workers as at an interruption.",
+        kind=Kind.CHOICE,
+        choices=("report", "retire"),
+        default="report",
+        sections=_VM,
+    ),
+    Key(
+        name="on_notice",
+        meaning="A script on this machine that a node runs when the provider says that it takes the machine back.",
+    ),
+    Key(
+        name="catalog_overlay",
+        meaning="A file (.toml, .csv) of your own machine types and prices over those of the catalog, or a folder of "
+        "them.",
+        kind=Kind.PATH,
+        sections=(DEFAULTS,),
+        in_contract=False,
+    ),
     Key(name="exename", meaning="The interpreter that starts workers.", idle=_JULIA),
     Key(name="exeflags", meaning="Options of that interpreter.", idle=_JULIA),
     Key(
@@ -144,7 +243,7 @@ _TABLE = (
         meaning="The security groups of the nodes, separated by blanks; automatic makes one and deletes it.",
         sections=(DEFAULTS, "ec2"),
     ),
-    Key(name="zone", meaning="The zone of the nodes.", sections=_VM),
+    Key(name="zone", meaning="The zone of the nodes, which lies in the region; by default any.", sections=_VM),
     Key(name="project", meaning="The project that pays.", sections=(DEFAULTS, "gcp"), idle=_GCP),
     Key(name="network_interface", meaning="The network of the nodes.", sections=(DEFAULTS, "gcp"), idle=_GCP),
 )
@@ -160,4 +259,5 @@ def true_name(name: str) -> str:
 
 def is_key(name: str) -> bool:
     """Whether this is the name, or an alias, of a configuration key that a contract may hold."""
-    return true_name(name) in KEYS
+    key = KEYS.get(true_name(name))
+    return key is not None and key.in_contract

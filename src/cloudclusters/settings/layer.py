@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from cloudclusters.base.near import near
+from cloudclusters.base.limits import parse_duration, parse_money
+from cloudclusters.base.near import is_unicode, near
 from cloudclusters.errors import InvalidSetting
+from cloudclusters.settings.home import expanded
 from cloudclusters.settings.keys import DEFAULTS, KEYS, SECTIONS, Key, Kind, true_name
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 Value = str | int | float | bool
 PREFIX = "CLOUDCLUSTERS_"
 OTHER_TABLES = ("contract",)
-_TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+"""What a flag may be written as, in any case."""
 
 
 class Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,7 +113,10 @@ def _section(
         key = vocabulary.key(section, name, where)
         if key.name in rows:
             raise InvalidSetting(f"{where}: {name!r} is the same key as one above it")
-        rows[key.name] = Setting(checked(key, raw, where), f"{title} {where}", key.idle)
+        value = checked(key, raw, where)
+        if key.kind is Kind.PATH and value:
+            value = str(Path(document.path).parent / expanded(str(value)))
+        rows[key.name] = Setting(value, f"{title} {where}", key.idle)
     return rows
 
 
@@ -163,8 +169,8 @@ def checked(key: Key, raw: object, where: str) -> Value:
     match key.kind:
         case Kind.FLAG:
             word = str(raw).strip().lower()
-            if isinstance(raw, bool) or word in _TRUE + _FALSE:
-                return word in _TRUE
+            if isinstance(raw, bool) or word in TRUE + FALSE:
+                return word in TRUE
             raise InvalidSetting(f"{where}: {key.name} must be true or false, not {raw!r}")
         case Kind.CHOICE:
             if isinstance(raw, str) and raw.strip() in key.choices:
@@ -176,15 +182,47 @@ def checked(key: Key, raw: object, where: str) -> Value:
             if number is not None:
                 return number
             raise InvalidSetting(f"{where}: {key.name} must be a number above 0, not {raw!r}")
-        case Kind.TEXT:
-            if isinstance(raw, str):
+        case Kind.COUNT:
+            number = _at_least_0(raw)
+            if number is not None and number == int(number):
+                return int(number)
+            raise InvalidSetting(f"{where}: {key.name} must be a whole number, 0 or more, not {raw!r}")
+        case Kind.PERCENT:
+            number = _at_least_0(raw)
+            if number is not None and number <= 100:
+                return number
+            raise InvalidSetting(f"{where}: {key.name} must be a number from 0 to 100, not {raw!r}")
+        case Kind.DURATION:
+            return _written(key, raw, where, parse_duration)
+        case Kind.MONEY:
+            return _written(key, raw, where, parse_money)
+        case Kind.TEXT | Kind.PATH:
+            if isinstance(raw, str) and is_unicode(raw):
                 return raw
             raise InvalidSetting(f"{where}: {key.name} must be text, not {raw!r}")
 
 
-def _number(raw: object) -> float | None:
+def _written(key: Key, raw: object, where: str, parse: Callable[[str], float | None]) -> str:
+    """A limit as it was written, once it can be read; a file may say `max_cost = 5`."""
     try:
-        number = float(raw) if isinstance(raw, str | int | float) and not isinstance(raw, bool) else 0.0
+        if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+            example = "20" if key.kind is Kind.MONEY else "1h30m"
+            raise ValueError(f'{raw!r} is not text; write for instance {key.name} = "{example}", or "off"')
+        parse(str(raw))
+    except ValueError as exc:
+        raise InvalidSetting(f"{where}: {key.name}: {exc}") from exc
+    return str(raw).strip()
+
+
+def _number(raw: object) -> float | None:
+    """The number above 0 that this means."""
+    return _at_least_0(raw) or None
+
+
+def _at_least_0(raw: object) -> float | None:
+    """The number of 0 or more that this means."""
+    try:
+        number = float(raw) if isinstance(raw, str | int | float) and not isinstance(raw, bool) else -1.0
     except ValueError:
         return None
-    return number if 0 < number < float("inf") else None
+    return number if 0 <= number < float("inf") else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from cloudclusters.base.json import digest
 from cloudclusters.errors import InvalidSetting
 from cloudclusters.settings import layer
-from cloudclusters.settings.home import project_file, user_file
+from cloudclusters.settings.home import expanded, project_file, user_file
 from cloudclusters.settings.keys import DEFAULTS, KEYS, true_name
 from cloudclusters.settings.layer import Layer, Setting, Value, Vocabulary
 
@@ -162,7 +162,7 @@ def _files(cwd: Path, environ: Mapping[str, str], home: Path) -> list[tuple[str,
     """The files to read, the weakest first. CloudClusters' own file counts just below ours of the same rank."""
     files: list[tuple[str, Path]] = []
     named = environ.get(OLD_VARIABLE, "")
-    old = _old_file(cwd, Path(named).expanduser() if named else None, home)
+    old = _old_file(cwd, expanded(named) if named else None, home)
     project, user = project_file(cwd), user_file(environ)
     if old is not None and not named and old.parent != cwd:
         files.append(("CloudClusters file", old))

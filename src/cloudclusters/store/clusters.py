@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import re
 import sqlite3
+from typing import TypeVar
 
 import msgspec
 
@@ -13,6 +15,7 @@ from cloudclusters.contract.document import ClusterType
 from cloudclusters.errors import InternalError, InvalidContract, NameTaken, UnreadableRecord
 from cloudclusters.store.record import Change, ClusterRecord, ClusterState, Summary
 
+E = TypeVar("E", bound=enum.Enum)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 
 
@@ -87,11 +90,15 @@ def _read(handle: str, document: bytes) -> ClusterRecord:
     try:
         return _decoder().decode(document)
     except msgspec.MsgspecError as exc:
-        raise UnreadableRecord(
-            f"the record of cluster {handle} in the store cannot be read: {exc}; nothing was deleted",
-            hint="update cloudclusters if a newer version wrote it; if it is damaged, `cloudclusters sweep --all` "
-            "finds its machines by their tags and lets go of them",
-        ) from exc
+        raise _unreadable(handle, exc) from exc
+
+
+def _unreadable(handle: str, why: Exception) -> UnreadableRecord:
+    return UnreadableRecord(
+        f"the record of cluster {handle} in the store cannot be read: {why}; nothing was deleted",
+        hint="update cloudclusters if a newer version wrote it; if it is damaged, `cloudclusters sweep --all` "
+        "finds its machines by their tags and lets go of them",
+    )
 
 
 def bury(connection: sqlite3.Connection, handle: str) -> None:
@@ -100,11 +107,24 @@ def bury(connection: sqlite3.Connection, handle: str) -> None:
 
 
 def records(
-    connection: sqlite3.Connection, *, terminated: bool, since: float | None, cluster_type: ClusterType | None
+    connection: sqlite3.Connection,
+    *,
+    terminated: bool,
+    since: float | None,
+    cluster_type: ClusterType | None,
+    unread: list[UnreadableRecord] | None,
 ) -> list[ClusterRecord]:
-    """Records in the order their clusters were created."""
+    """Records in the order their clusters were created; with `unread` those that cannot be read are added there."""
     rows = _rows(connection, "handle, document", terminated=terminated, since=since, cluster_type=cluster_type)
-    return [_read(handle, document) for handle, document in rows]
+    found = []
+    for handle, document in rows:
+        try:
+            found.append(_read(handle, document))
+        except UnreadableRecord as exc:
+            if unread is None:
+                raise
+            unread.append(exc)
+    return found
 
 
 def summaries(
@@ -117,8 +137,8 @@ def summaries(
         Summary(
             handle=handle,
             name=name,
-            state=ClusterState(state),
-            cluster_type=ClusterType(kind),
+            state=_one_of(ClusterState, state, handle),
+            cluster_type=_one_of(ClusterType, kind, handle),
             provider=provider,
             contract=contract,
             created=created,
@@ -126,6 +146,13 @@ def summaries(
         )
         for handle, name, state, kind, provider, contract, created, changed in rows
     ]
+
+
+def _one_of(kind: type[E], value: str, handle: str) -> E:
+    try:
+        return kind(value)
+    except ValueError as exc:
+        raise _unreadable(handle, exc) from exc
 
 
 def find(connection: sqlite3.Connection, word: str) -> str | None:

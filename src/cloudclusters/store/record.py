@@ -6,7 +6,8 @@ import enum
 
 import msgspec
 
-from cloudclusters.base.cloud import Holding, Instance, Offer, Slot
+from cloudclusters.base.cloud import Holding, Instance, Offer, Rates, Remain, Slot
+from cloudclusters.base.limits import Limits
 from cloudclusters.contract.document import ClusterType, Plan
 from cloudclusters.engine.protocol import Layout
 
@@ -25,7 +26,7 @@ class ClusterState(enum.StrEnum):
     RESUMING = "resuming"
     """Machines are being started again."""
     RESTARTING = "restarting"
-    """Processes are being replaced on the same machines."""
+    """Processes are being replaced, the scheduler too, which may move."""
     SCALING = "scaling"
     """Machines are being added or removed."""
     BROKEN = "broken"
@@ -51,6 +52,9 @@ class NodeRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     unsettled: bool = False
     """`scale` is adding it or letting go of it; when that ends half-way, the node is deleted."""
 
+    instead_of: str = ""
+    """The node in whose place it was bought, so that nobody buys another one."""
+
     @property
     def name(self) -> str:
         """The node's name."""
@@ -66,6 +70,21 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hourly_usd: float | None = None
 
 
+class Spent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What machines, disks and addresses come to until a moment, and what they go on costing."""
+
+    usd: float = 0.0
+    """All that has a known price."""
+    hourly_usd: float = 0.0
+    """What goes on being paid, per hour, as far as its price is known."""
+    unknown: tuple[str, ...] = ()
+    """What among it (`compute`, `disk`, `address`) has an unknown price, and is not in the figures."""
+    machine_seconds: float = 0.0
+    """Seconds that machines ran, without what is paid at least for a start."""
+    at: float = 0.0
+    """The moment, in seconds since the epoch."""
+
+
 class ClusterRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that is stored of one cluster."""
 
@@ -75,12 +94,22 @@ class ClusterRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     holding: Holding
     name: str = ""
     nodes: tuple[NodeRecord, ...] = ()
+    rates: Rates = Rates()
+    """What is paid beside the machines' prices where they are, frozen when they were launched."""
+    spent: Spent = Spent()
+    """What the ledger came to when the record was written."""
     layout: Layout = Layout()
     history: tuple[Change, ...] = ()
     seen: float = 0.0
     """When the provider was last asked."""
     reason: str = ""
-    """Why it is broken, in a sentence."""
+    """Why it is broken, or was interrupted or terminated by itself, or which nodes are lost, in a sentence."""
+    losses: tuple[float, ...] = ()
+    """When spot machines of it were lost and replaced within the last hour, in seconds since the epoch."""
+    limits: Limits = Limits()
+    """What its machines let go of themselves by."""
+    remains: tuple[Remain, ...] = ()
+    """What was beside the machines when they were stopped or deleted."""
     adopted: bool = False
     """Taken up from another machine: its nodes may not know our key yet."""
     version: int = 1

@@ -46,7 +46,19 @@ CREATE TABLE notes (
 CREATE INDEX notes_of_cluster ON notes (cluster, entry);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_LEDGER = """
+CREATE TABLE ledger (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT, cluster TEXT NOT NULL, node TEXT NOT NULL, instance TEXT NOT NULL,
+    kind TEXT NOT NULL, instance_type TEXT NOT NULL, market TEXT NOT NULL, hourly_usd REAL, least REAL NOT NULL,
+    began REAL NOT NULL, ended REAL
+);
+CREATE INDEX ledger_of_cluster ON ledger (cluster, entry);
+INSERT INTO ledger (cluster, node, instance, kind, instance_type, market, hourly_usd, least, began, ended)
+    SELECT handle, '', '', 'compute', '', '', NULL, 0, created, created FROM clusters;
+"""
+# The inserted entries say of every cluster from before the ledger that a part of its cost is unknown.
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _LEDGER)
 """Scripts in order; the file's `user_version` says how many of them it has seen. Append only."""
 
 

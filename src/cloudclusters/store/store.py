@@ -12,16 +12,20 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
+from cloudclusters.base.cloud import Instance
 from cloudclusters.contract.document import ClusterType, Contract
-from cloudclusters.errors import UnknownHandle, WrongHandle
-from cloudclusters.store import clusters, documents, journal, leases, pids, search
+from cloudclusters.errors import UnknownHandle, UnreadableRecord, WrongHandle
+from cloudclusters.store import clusters, documents, journal, leases, ledger, pids, search
+from cloudclusters.store.booking import Entry, booked
 from cloudclusters.store.database import Database
 from cloudclusters.store.documents import StoredResolution
 from cloudclusters.store.holder import Holder, this_process
 from cloudclusters.store.journal import Step
 from cloudclusters.store.leases import Lease
 from cloudclusters.store.pids import Life
-from cloudclusters.store.record import ClusterRecord, ClusterState, Summary
+from cloudclusters.store.record import ClusterRecord, ClusterState, Spent, Summary
 
 FILE = "store.sqlite"
 """The store's file below our home."""
@@ -128,11 +132,22 @@ class Store:
         return found
 
     def records(
-        self, *, terminated: bool = False, since: float | None = None, cluster_type: ClusterType | None = None
+        self,
+        *,
+        terminated: bool = False,
+        since: float | None = None,
+        cluster_type: ClusterType | None = None,
+        unread: list[UnreadableRecord] | None = None,
     ) -> list[ClusterRecord]:
-        """Records in the order their clusters were created; terminated ones only if asked for."""
+        """Records in the order their clusters were created; terminated ones only if asked for.
+
+        Raises `UnreadableRecord` for the first that cannot be read; with `unread` it and its like are added there, and
+        the others are returned.
+        """
         with self._database.reading() as connection:
-            return clusters.records(connection, terminated=terminated, since=since, cluster_type=cluster_type)
+            return clusters.records(
+                connection, terminated=terminated, since=since, cluster_type=cluster_type, unread=unread
+            )
 
     def summaries(
         self, *, terminated: bool = False, since: float | None = None, cluster_type: ClusterType | None = None
@@ -147,23 +162,40 @@ class Store:
         Raises `NameTaken` when a cluster not terminated has the name, `LeaseLost`.
         """
         with self._leased(lease, record.handle) as connection:
-            return clusters.create(connection, record, now=self._now())
+            return clusters.create(connection, self._booked(connection, record, ()), now=self._now())
 
-    def write(self, record: ClusterRecord, lease: Lease) -> ClusterRecord:
-        """Replace a record; returns it as written, with every change of state in its history.
+    def write(self, record: ClusterRecord, lease: Lease, *, also: Sequence[Instance] = ()) -> ClusterRecord:
+        """Replace a record, and bring the ledger up to it; returns it as written, with its whole history.
 
-        Raises `LeaseLost` (and writes nothing) when another process has taken over.
+        `also` are machines as seen that are no node's, or no longer: they were paid, too. Raises `LeaseLost` (and
+        writes nothing) when another process has taken over.
         """
         with self._leased(lease, record.handle) as connection:
-            written = clusters.write(connection, record, now=self._now())
+            written = clusters.write(connection, self._booked(connection, record, also), now=self._now())
             if written is None:
                 raise UnknownHandle(f"no cluster has the handle {record.handle}")
         return written
+
+    def _booked(self, connection: sqlite3.Connection, record: ClusterRecord, also: Sequence[Instance]) -> ClusterRecord:
+        """Bring the ledger up to a record, and the record up to the ledger."""
+        now = self._now()
+        ledger.write(connection, booked(ledger.entries(connection, record.handle), record, also=also, now=now))
+        return msgspec.structs.replace(record, spent=ledger.spent(ledger.entries(connection, record.handle), now))
 
     def bury(self, lease: Lease) -> None:
         """List a cluster whose record cannot be read as terminated: nothing of it is left. Raises `LeaseLost`."""
         with self._leased(lease, lease.cluster) as connection:
             clusters.bury(connection, lease.cluster)
+            ledger.end_all(connection, lease.cluster, now=self._now())
+
+    def entries(self, cluster: str) -> list[Entry]:
+        """The ledger of a cluster: what was paid for each machine, from when until when."""
+        with self._database.reading() as connection:
+            return ledger.entries(connection, cluster)
+
+    def spent(self, cluster: str, now: float) -> Spent:
+        """What a cluster has cost until `now` (seconds since the epoch), and what it goes on costing."""
+        return ledger.spent(self.entries(cluster), now)
 
     # Leases
 
