@@ -9,6 +9,7 @@ import pytest
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Market, Offer, Place, Slot
 from cloudclusters.base.handle import new_handle
+from cloudclusters.base.limits import AtLimit
 from cloudclusters.base.size import GiB
 from cloudclusters.base.waiting import SystemClock
 from cloudclusters.errors import (
@@ -297,6 +298,18 @@ def test_spot_machines_are_spot_and_do_not_stop(aws: Bed, provider: Ec2Provider,
     with pytest.raises(NotSupported, match="worker0"):
         provider.stop(holding, launched)
     assert aws.calls.count("StopInstances") == 0
+
+
+def test_what_a_power_off_means_can_be_changed(aws: Bed, provider: Ec2Provider, holding: Holding) -> None:
+    """Of living machines on demand; those of the spot market are always deleted."""
+    provider.launch(holding, request())
+    provider.launch(holding, request(market=Market.SPOT, token="spot"))
+    provider.at_power_off(holding, AtLimit.STOP)
+    provider.at_power_off(holding, AtLimit.STOP)
+    found = {i.market: aws.instances.of(i.id).instance for i in provider.describe(holding)}
+    assert found[Market.ON_DEMAND].instance_initiated_shutdown_behavior == "stop"
+    assert found[Market.SPOT].instance_initiated_shutdown_behavior == "terminate"
+    assert aws.calls.count("ModifyInstanceAttribute") == 2
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloudclusters.base.cloud import Holding, Launch, Market, Offer, Place, Slot
+from cloudclusters.base.limits import AtLimit
+from cloudclusters.base.ranges import numbers, ranges
 from cloudclusters.errors import (
     CredentialsRefused,
     InvalidSetting,
@@ -32,10 +34,19 @@ from cloudclusters.provider.ec2.caller import caller_block
 from cloudclusters.provider.ec2.errors import HINTS, KINDS, code_of, translated
 from cloudclusters.provider.ec2.images import OWNERS, Image, login_user
 from cloudclusters.provider.ec2.launching import Request, check_launch, client_token, request
+from cloudclusters.provider.ec2.provider import told_end
 from cloudclusters.provider.ec2.quota import Need
 from cloudclusters.provider.ec2.settings import Ec2Settings, read
 from cloudclusters.provider.ec2.shapes import Picture
-from cloudclusters.provider.ec2.tags import holding_of, holding_tags, machine_tags, numbers, ranges, slot_of, words_of
+from cloudclusters.provider.ec2.tags import (
+    disk_of,
+    disk_tag,
+    holding_of,
+    holding_tags,
+    machine_tags,
+    slot_of,
+    words_of,
+)
 
 HOLDING = Holding(
     provider="ec2", cluster="Abc", owner="me", store="s", place=Place("us-east-1"), name="mine", expires=1.5
@@ -215,6 +226,7 @@ def test_ranges_are_short() -> None:
     assert ranges([*range(256), 300]) == "0-255,300"
     assert numbers("0-255,300") == [*range(256), 300]
     assert numbers("rubbish") == numbers("") == numbers("0-999999999") == []
+    assert numbers("0-99998," * 600 + "0") == numbers("1" * 5000) == []  # others may write tags, too
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=300, unique=True))
@@ -275,7 +287,9 @@ def test_one_request_for_all_machines() -> None:
         "VolumeSize": 19,
     }
     assert "IamInstanceProfile" not in found
-    assert "InstanceInitiatedShutdownBehavior" not in found
+    assert found["InstanceInitiatedShutdownBehavior"] == "terminate"
+    stopping = asked(Ec2Settings(), launch(0, at_limit=AtLimit.STOP))
+    assert stopping["InstanceInitiatedShutdownBehavior"] == "stop"
     assert found == asked(Ec2Settings(), launch(0, 1, 2, disk_bytes=20 * 10**9))
 
 
@@ -288,7 +302,7 @@ def test_spot_and_settings_in_the_request() -> None:
     """A one-time request with the user's limit, profile, key and no public address."""
     offer = Offer(provider="ec2", instance_type="t3.micro", place=Place("us-east-1"), market=Market.SPOT)
     settings = read({"max_price": "0.1", "instance_profile": "p", "key_name": "k", "public_address": "false"})
-    found = asked(settings, launch(0, offer=offer, rdma=True))
+    found = asked(settings, launch(0, offer=offer, rdma=True, at_limit=AtLimit.STOP))
     assert found["InstanceMarketOptions"]["SpotOptions"] == {
         "SpotInstanceType": "one-time",
         "InstanceInterruptionBehavior": "terminate",
@@ -359,3 +373,26 @@ def test_the_policy_has_only_what_is_needed() -> None:
     assert not {"ec2:CreateSecurityGroup", "ec2:CreatePlacementGroup", "ssm:GetParameter"} & own
     assert "iam:PassRole" in actions(instance_profile="p")
     assert "iam:PassRole" not in actions()
+
+
+# Cost
+
+
+@pytest.mark.parametrize(
+    ("reason", "at"),
+    [
+        ("User initiated (2026-11-28 12:00:00 GMT)", 1795867200.0),
+        ("User initiated", 0.0),  # it shut itself down
+        ("Server.SpotInstanceTermination", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_an_end_is_told_where_a_call_asked_for_it(reason: str, at: float) -> None:
+    """To the second, in UTC wherever we are."""
+    assert told_end(reason) == at
+
+
+def test_the_size_of_the_root_disk_is_read_from_its_tag() -> None:
+    """A describe of machines does not tell it; a tag that is none is no size."""
+    assert disk_of(disk_tag(8)) == 8 << 30
+    assert disk_of(disk_tag(0)) == disk_of({"cloudclusters:disk": "much"}) == 0

@@ -18,7 +18,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from cloudclusters.catalog import Accelerator, Catalog, Content, MachineType, Price, Processor, stored
 from cloudclusters.catalog.refreshing import Step, Survey, changes, merged
-from cloudclusters.catalog.schema import settled
+from cloudclusters.catalog.settling import by_model, settled
 from cloudclusters.errors import CredentialsRefused, Throttled, UnknownName
 from cloudclusters.provider.ec2.machine_type import Tables, derived, measured
 from cloudclusters.provider.ec2.rows import survey
@@ -88,14 +88,19 @@ def test_what_ec2_measures_is_what_the_snapshot_holds(packaged: Catalog) -> None
 
 def test_a_type_that_nobody_knows_gets_what_the_words_say(packaged: Catalog, tables: Tables) -> None:
     """Accelerators by EC2's name and memory, against what the snapshot says of the same types."""
+    models = by_model(tables.accelerators)
     for name, facts in INSTANCE_TYPES.items():
-        live, old = settled(derived(facts, {}, tables)), packaged.machine_type("ec2", name)
+        live, old = settled(derived(facts, {}, tables), models), packaged.machine_type("ec2", name)
         assert old is not None
         for column in (
             "accelerator_count",
             "accelerator_model",
             "accelerator_architecture",
             "accelerator_type",
+            "accelerator_processor",
+            "accelerator_memory_type",
+            "accelerator_api",
+            "virtual",
             "family",
         ):
             assert getattr(live, column) == getattr(old, column), (name, column)

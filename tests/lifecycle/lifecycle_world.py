@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pytest
 
@@ -19,6 +20,9 @@ from cloudclusters.store import Store
 from cloudclusters.testing.clock import ManualClock
 from cloudclusters.testing.cloud import FakeCloud
 from cloudclusters.testing.fleet import FakeFleet
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SMALL = Offer(provider="fake", instance_type="fake.small", place=Place(region="north"), hourly_usd=0.1)
 LARGE = Offer(provider="fake", instance_type="fake.large", place=Place(region="north"), hourly_usd=0.4)
@@ -44,6 +48,22 @@ class World:
         return [event.phase for event in self.events if event.node == node]
 
 
+class CountedDoor(Door):
+    """A door that tells the clock of its calls: else a hundred retries pass while a busy machine runs one of them."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(width=4)
+        self._clock = clock
+
+    async def __call__(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the call, and be counted meanwhile."""
+        self._clock.working += 1
+        try:
+            return await super().__call__(call, *args, **kwargs)
+        finally:
+            self._clock.working -= 1
+
+
 @pytest.fixture
 def make_world(home: Path) -> Iterator[Callable[..., World]]:
     """Build a world; `can_stop=False` is a provider that cannot stop machines."""
@@ -55,7 +75,7 @@ def make_world(home: Path) -> Iterator[Callable[..., World]]:
         fleet = FakeFleet(cloud)
         events: list[Event] = []
         provider = cloud.provider(can_stop=can_stop)
-        doors.append(Door(width=4))
+        doors.append(CountedDoor(clock))
 
         def opened(name: str) -> Provider:
             assert name == "fake"
@@ -63,7 +83,7 @@ def make_world(home: Path) -> Iterator[Callable[..., World]]:
 
         ctx = Context(
             home=home,
-            store=Store.open(home),
+            store=Store.open(home, now=clock.now),
             clock=clock,
             door=doors[-1],
             reach=fleet,

@@ -18,7 +18,7 @@ from cloudclusters.contract.document import Plan
 from cloudclusters.errors import DeployFailed, InvalidSetting, NoCapacity
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.deploy import deploy
-from cloudclusters.lifecycle.first_boot import first_boot_text, read_script
+from cloudclusters.lifecycle.first_boot import Letting, first_boot_text, read_script
 from cloudclusters.lifecycle.links import UNHEARD, open_all
 from cloudclusters.provider.fake.provider import FakeProvider
 from cloudclusters.remote.ssh import LoginRefused, NoAnswer, make_key
@@ -90,7 +90,9 @@ def test_half_written_key_is_made_anew(tmp_path: Path) -> None:
 def test_a_launch_does_not_print_its_first_boot_text() -> None:
     """It may get into a log or a traceback; the one-time key in it is trusted for some minutes."""
     key = make_key()
-    launch = Launch(token="t", offer=SMALL, slots=(), user_data=first_boot_text("ssh-ed25519 AAAA me", key))
+    launch = Launch(
+        token="t", offer=SMALL, slots=(), user_data=first_boot_text("ssh-ed25519 AAAA me", key, Letting("f"))
+    )
     assert key.private.splitlines()[1] not in repr(launch)
     assert "fake.small" in repr(launch)
 
@@ -98,15 +100,19 @@ def test_a_launch_does_not_print_its_first_boot_text() -> None:
 def test_first_boot_text_holds_one_secret_only() -> None:
     """User-data may be read by others: the one-time host key, and nothing else, is secret in it."""
     client, one_time = make_key("client"), make_key("one-time")
-    text = first_boot_text(client.public, one_time, "#!/bin/sh\necho hello\n")
+    letting = Letting(".cloudclusters/abc", idle_timeout=90.5, deadline=2e9)
+    text = first_boot_text(client.public, one_time, letting, "#!/bin/sh\necho hello\n")
     head, _, body = text.partition("\n")
     config = json.loads(body)
     assert head == "#cloud-config"
     assert config["ssh_authorized_keys"] == [client.public]
     assert config["ssh_keys"] == {"ed25519_private": one_time.private, "ed25519_public": one_time.public}
-    assert config["write_files"][0]["content"] == "#!/bin/sh\necho hello\n"
+    guard, script = config["write_files"]
+    assert guard["path"].startswith("/var/lib/cloud/scripts/per-boot/")
+    assert "folder=.cloudclusters/abc launch_idle=91 launch_deadline=2000000000" in guard["content"]
+    assert script["content"] == "#!/bin/sh\necho hello\n"
     assert client.private not in text
-    assert len(text) < 3000
+    assert len(text) < 7000
 
 
 @pytest.mark.parametrize(("content", "why"), [(None, "cannot be read"), (b"\xff\xfe", "cannot be read"), (b"ls", "#!")])

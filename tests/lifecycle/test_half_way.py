@@ -206,12 +206,12 @@ def test_a_verb_that_changed_nothing_keeps_the_reason_why_the_cluster_is_broken(
     assert (latest(world, record).state, latest(world, record).reason) == (ClusterState.BROKEN, "the reason")
 
 
-def test_restart_with_a_lost_machine_says_that_the_cluster_is_broken(world: World) -> None:
+def test_restart_without_machines_says_that_the_cluster_is_broken(world: World) -> None:
     """A record that says running would be a lie, and the hint must be one that works."""
     record = deployed(world)
-    machine = record.nodes[1].instance
-    assert machine is not None
-    world.cloud.lose(machine.id)
+    for node in record.nodes:
+        assert node.instance is not None
+        world.cloud.lose(node.instance.id)
 
     with pytest.raises(NodeError, match="node1 is gone") as failed:
         asyncio.run(restart(world.ctx, record.handle))
@@ -281,6 +281,21 @@ def test_an_error_of_our_own_in_a_deploy_undoes_it_and_is_told_as_it_is(world: W
     (record,) = world.ctx.store.records(terminated=True)
     assert (record.state, record.reason) == (ClusterState.TERMINATED, "ZeroDivisionError: by mistake")
     assert world.cloud.left() == []
+
+
+def test_a_machine_lost_before_its_processes_start_is_no_long_wait(world: World) -> None:
+    """The provider knows that nothing will answer there any more."""
+
+    def reached(milestone: str, record: ClusterRecord) -> None:
+        if milestone == "starting":
+            machine = record.nodes[1].instance
+            assert machine is not None
+            world.cloud.lose(machine.id)
+
+    with pytest.raises(DeployFailed, match="node1"):
+        asyncio.run(deploy(world.ctx, plan_of(), reached=reached))
+
+    assert world.clock.monotonic() < 100
 
 
 def test_two_who_connect_at_once_share_one_connection(world: World) -> None:

@@ -29,7 +29,7 @@ def test_a_verb_that_fails_on_one_cluster_ends_well_on_the_others(world: World) 
     """They only came together."""
     terminated, running = deployed(world), deployed(world)
     asyncio.run(terminate(world.ctx, terminated.handle))
-    of = cast(Session, SimpleNamespace(context=world.ctx))
+    of = cast(Session, SimpleNamespace(context=world.ctx, watchers={}))
 
     with pytest.raises(IllegalState, match=terminated.handle):
         asyncio.run(on_each(of, interrupt, [terminated.handle, running.handle]))
@@ -39,7 +39,7 @@ def test_a_verb_that_fails_on_one_cluster_ends_well_on_the_others(world: World) 
 
 def test_all_failures_of_a_verb_on_several_clusters_are_told(world: World) -> None:
     """One error of ours, with every message in it, and the gravest remedy."""
-    of = cast(Session, SimpleNamespace(context=world.ctx))
+    of = cast(Session, SimpleNamespace(context=world.ctx, watchers={}))
 
     with pytest.raises(SeveralFailed) as failed:
         asyncio.run(on_each(of, interrupt, ["A" * 15, "B" * 15]))

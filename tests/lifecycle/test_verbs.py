@@ -21,6 +21,7 @@ from cloudclusters.errors import (
     ProviderError,
     Remedy,
 )
+from cloudclusters.lifecycle.deadline import is_due
 from cloudclusters.lifecycle.deploy import deploy
 from cloudclusters.lifecycle.interrupt import interrupt
 from cloudclusters.lifecycle.processes import living
@@ -114,6 +115,7 @@ def test_terminate_leaves_nothing_and_a_second_one_is_refused(world: World) -> N
     ended = asyncio.run(terminate(world.ctx, record.handle))
 
     assert ended.state is ClusterState.TERMINATED
+    assert sorted(e.node for e in world.events if e.phase == "terminating") == [node.name for node in record.nodes]
     assert world.machines() == []
     assert world.cloud.left() == []
     assert not (world.ctx.home / "keys" / record.handle).exists()
@@ -147,7 +149,7 @@ def test_a_verb_that_the_state_does_not_allow_names_state_verb_and_what_would_wo
         asyncio.run(verb(world.ctx, record.handle))
 
     assert "is running: resume is not possible" in refused.value.message
-    assert "interrupt, restart, scale, terminate" in refused.value.hint
+    assert "interrupt, restart, scale, replace, terminate" in refused.value.hint
 
 
 def test_scale_up_adds_nodes_and_keeps_the_old_workers(world: World) -> None:
@@ -304,12 +306,13 @@ def test_resume_without_capacity_leaves_the_cluster_interrupted(world: World) ->
     assert asyncio.run(resume(world.ctx, record.handle)).state is ClusterState.RUNNING
 
 
-def test_a_lost_machine_makes_restart_name_its_node(world: World) -> None:
-    """The user learns which node, and the cluster can still be terminated."""
+def test_restart_without_any_machine_says_so(world: World) -> None:
+    """The user learns which nodes, and the cluster can still be terminated."""
     record = deployed(world)
-    world.cloud.lose(record.nodes[1].instance.id)
+    for node in record.nodes:
+        world.cloud.lose(node.instance.id)
 
-    with pytest.raises(NodeError, match="node1"):
+    with pytest.raises(NodeError, match="node0 is gone, node1 is gone"):
         asyncio.run(restart(world.ctx, record.handle))
     assert asyncio.run(refresh(world.ctx, record.handle)).state is ClusterState.BROKEN
 
@@ -395,3 +398,51 @@ def test_every_error_of_a_verb_is_ours(world: World) -> None:
 
     with pytest.raises((CloudClustersError, ClusterBroken)):
         asyncio.run(restart(world.ctx, record.handle))
+
+
+def test_interrupt_that_is_stopped_is_looked_at_by_the_next_command(world: World) -> None:
+    """Ctrl-C comes when the provider stops the machines already: nobody is told for long that they run."""
+    record = deployed(world)
+
+    async def stopped_half_way() -> None:
+        work = asyncio.create_task(interrupt(world.ctx, record.handle))
+        while not world.cloud.calls("stop"):
+            await asyncio.sleep(0)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(stopped_half_way())
+    left = world.ctx.store.record(record.handle)
+    assert left.state is ClusterState.BROKEN
+    assert is_due(left, world.clock.now())
+    while is_due(left, world.clock.now()):
+        asyncio.run(world.clock.sleep(5))
+        left = asyncio.run(refresh(world.ctx, record.handle))
+    assert left.state is ClusterState.INTERRUPTED
+    assert asyncio.run(resume(world.ctx, record.handle)).state is ClusterState.RUNNING
+
+
+def test_node_that_does_not_answer_is_told_by_a_look(world: World) -> None:
+    """The cluster runs, and its reason says which node is silent, until it answers again."""
+    record = deployed(world, 3)
+    world.fleet.cut_off(record.handle, "node1")
+    found = asyncio.run(refresh(world.ctx, record.handle))
+    assert (found.state, found.reason) == (ClusterState.RUNNING, "node1 does not answer, though the machine runs")
+    world.fleet.cut_off(record.handle, "node1", off=False)
+    assert asyncio.run(refresh(world.ctx, record.handle)).reason == ""
+
+
+@pytest.mark.parametrize("verb", ["scale", "resume"])
+def test_limits_are_told_before_what_may_take_long(world: World, verb: str) -> None:
+    """A new node knows none, and one that was stopped those of before."""
+    record = deployed(world)
+    if verb == "scale":
+        asyncio.run(scale(world.ctx, record.handle, 3))
+        asked = [name for name, _ in world.fleet.node(record.handle, "node2").requests]
+    else:
+        asyncio.run(interrupt(world.ctx, record.handle))
+        world.fleet.node(record.handle, "node1").requests.clear()
+        asyncio.run(resume(world.ctx, record.handle))
+        asked = [name for name, _ in world.fleet.node(record.handle, "node1").requests]
+    assert asked.index("limits") < asked.index("start")

@@ -17,6 +17,8 @@ from cloudclusters.lifecycle.words import PIECE, host_key_words, is_host_key, jo
 from cloudclusters.lifecycle.words import plan_of as carried
 from cloudclusters.remote.ssh import make_key
 
+PUBLIC = [make_key().public for _ in range(3)]
+
 
 def machine(words: dict[str, str], index: int = 0) -> Instance:
     """A machine that carries these words."""
@@ -80,3 +82,20 @@ def test_host_keys_are_known_by_their_node(count: int) -> None:
     assert not is_host_key(words, "node0", make_key().public)
     assert not is_host_key(words, f"node{count}", keys["node0"])
     assert not is_host_key({}, "node0", keys["node0"])
+
+
+@given(st.sets(st.sampled_from(["manager", *(f"{role}{n}" for role in ("node", "worker", "a0") for n in range(40))])))
+def test_host_keys_find_room_whatever_their_nodes_are_called(nodes: set[str]) -> None:
+    """A few characters beside each fingerprint, and what is left from more nodes before does no harm."""
+    keys = {node: PUBLIC[at % len(PUBLIC)] for at, node in enumerate(sorted(nodes))}
+    before = host_key_words({f"node{n}": PUBLIC[0] for n in range(60)})
+    words = {**before, **host_key_words(keys)}
+    assert all(is_host_key(words, node, line) for node, line in keys.items())
+    assert not is_host_key(words, "node59", PUBLIC[0])
+
+
+def test_256_nodes_leave_room_for_other_words_and_too_many_have_none() -> None:
+    """AWS keeps 50 tags for each machine."""
+    many = {f"node{n}": PUBLIC[n % len(PUBLIC)] for n in range(300)}
+    assert len(host_key_words(dict(list(many.items())[:256]))) <= 24
+    assert host_key_words(many) == {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
+from cloudclusters.base.cloud import Instance
 from cloudclusters.base.door import CallThrough
 from cloudclusters.base.event import Event, Listen, silence
 from cloudclusters.base.waiting import Clock
@@ -64,8 +65,28 @@ class Reach(Protocol):
         """Connect to the agent of a node within `timeout` seconds, or raise `NodeUnreachable`."""
         ...
 
+    async def knock(self, record: ClusterRecord, node: NodeRecord, /, *, timeout: float) -> bool:
+        """Whether a node's machine takes connections within `timeout` seconds, whatever its agent does."""
+        ...
+
     def leave(self, cluster: str, nodes: Collection[str] | None = None) -> Awaitable[None]:
         """Let go of what leads to a cluster, or to these nodes of it, whose machines are gone; may be repeated."""
+        ...
+
+
+class Shared(Protocol):
+    """The part of a lease that other machines see; see `lifecycle.sharing`."""
+
+    def check(self) -> None:
+        """Raise `LeaseLost` when it is no longer ours, or may not be; asks nobody."""
+        ...
+
+    def heed(self, seen: Sequence[Instance]) -> None:
+        """Look at machines as the verb first sees them; raises `LeaseHeld` when they say that somebody else acts."""
+        ...
+
+    async def release(self) -> None:
+        """Let go of it, quickly."""
         ...
 
 
@@ -87,6 +108,10 @@ class Context:
     """The providers that were opened."""
     admitted: dict[str, tuple[float, asyncio.Task[bool]]] = field(default_factory=dict)
     """When the firewall of a cluster was last told our address, and whether it could be."""
+    shared: dict[str, Shared] = field(default_factory=dict)
+    """What the verbs under way hold beyond our store, by cluster."""
+    claimed: dict[str, float] = field(default_factory=dict)
+    """When this process last claimed a cluster's machines, by its clock for waiting."""
 
     async def opened(self, name: str) -> Provider:
         """The provider of this name; its SDK is imported in the door's thread, as that takes a while."""
@@ -96,13 +121,28 @@ class Context:
         return self.provider(name)
 
     async def act(self, lease: Lease, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Begin a provider call, after making sure that the lease is still ours."""
+        """Begin a provider call, after making sure that the lease is still ours, here and beyond our store."""
         await self.door(self.store.check, lease)
+        self.check_shared(lease.cluster)
         return await self.door(call, *args, **kwargs)
 
-    async def write(self, record: ClusterRecord, lease: Lease) -> ClusterRecord:
-        """Store the record, checked by the lease's number."""
-        return await self.door(self.store.write, record, lease)
+    async def write(self, record: ClusterRecord, lease: Lease, *, also: Sequence[Instance] = ()) -> ClusterRecord:
+        """Store the record, checked by the lease's number, here and beyond our store.
+
+        `also` are machines as seen beside its nodes', for the ledger.
+        """
+        self.check_shared(record.handle)
+        return await self.door(self.store.write, record, lease, also=also)
+
+    def check_shared(self, cluster: str) -> None:
+        """Raise `LeaseLost` when another machine may run a verb on the cluster by now; asks nobody."""
+        if (held := self.shared.get(cluster)) is not None:
+            held.check()
+
+    def heed(self, cluster: str, seen: Sequence[Instance]) -> None:
+        """Raise `LeaseHeld` when its machines, seen by a verb for the first time, say that somebody else acts."""
+        if (held := self.shared.get(cluster)) is not None:
+            held.heed(seen)
 
     def tell(self, cluster: str, phase: str, text: str = "", *, node: str = "") -> None:
         """Let the listener know."""

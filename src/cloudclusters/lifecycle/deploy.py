@@ -12,15 +12,20 @@ from cloudclusters.base.gather import gather
 from cloudclusters.base.handle import new_handle
 from cloudclusters.base.table import counted
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
+from cloudclusters.contract.estimate import check_first_hour
+from cloudclusters.contract.limits import check_priced, plan_limits
 from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported, ProviderError, Remedy
 from cloudclusters.lifecycle.booted import first_boot_done
+from cloudclusters.lifecycle.claims import LASTS
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.first_boot import read_script
-from cloudclusters.lifecycle.launching import launch_role
+from cloudclusters.lifecycle.launching import Group, groups_of, launch_role
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps, undo
+from cloudclusters.lifecycle.limiting import limit
 from cloudclusters.lifecycle.machines import has_state, wait_for
+from cloudclusters.lifecycle.notices import ON_NOTICE
 from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.preparing import capture_now, wished
 from cloudclusters.lifecycle.processes import lay_out, living, read_secrets, start_nodes
@@ -50,7 +55,7 @@ async def deploy(
     await ctx.opened(plan.provider)
     check_deployable(ctx, plan)
     handle = new_handle()
-    async with held(ctx, handle, "deploy") as lease:
+    async with held(ctx, handle, "deploy", alone=True) as lease:
         record = first_record(ctx, plan, handle, name)
         await _asked_first(ctx, record, lease)
         await ctx.door(ctx.store.create, record, lease)
@@ -76,11 +81,14 @@ def check_deployable(ctx: Context, plan: Plan) -> None:
 def check_plan(plan: Plan, *, shared: bool) -> None:
     """Raise `NotSupported` for a cluster type that this release does not deploy; needs no provider.
 
-    Raises also `InvalidSetting` for `sshflags` that are none, a `first_boot` script that cannot be read, and an
-    environment that lacks what it needs. `shared`: the nodes are this machine.
+    Raises also `InvalidSetting` for `sshflags` that are none, a script for the nodes that cannot be read, an
+    environment that lacks what it needs, and limits that cannot be kept. `shared`: the nodes are this machine.
     """
     parse_flags(str(plan.settings.get("sshflags", "")))
+    check_priced(plan_limits(plan), plan)
+    check_first_hour(plan)
     read_script(plan)
+    read_script(plan, ON_NOTICE)
     wished(plan, shared=shared)
     if plan.cluster_type is not ClusterType.PEER_WORKERS:
         raise NotSupported(
@@ -92,9 +100,10 @@ def check_plan(plan: Plan, *, shared: bool) -> None:
 def first_record(ctx: Context, plan: Plan, handle: str, name: str) -> ClusterRecord:
     """The record before anything is made: every seat, its offer and its token."""
     nodes = tuple(
-        NodeRecord(slot=Slot(role.role, index), offer=role.offer, token=token(handle, role.role, 0))
+        NodeRecord(slot=slot, offer=group.offer, token=group.token)
         for role in plan.roles
-        for index in range(role.count)
+        for group in _groups(handle, role)
+        for slot in group.slots
     )
     holding = Holding(
         provider=plan.provider,
@@ -103,12 +112,26 @@ def first_record(ctx: Context, plan: Plan, handle: str, name: str) -> ClusterRec
         store=ctx.store.id,
         place=Place(region=plan.roles[0].offer.place.region),
         name=name,
+        expires=ctx.clock.now() + LASTS,
         settings={key: str(value) for key, value in plan.settings.items()},
     )
     record = ClusterRecord(
-        handle=handle, name=name, state=ClusterState.DEPLOYING, plan=plan, holding=holding, nodes=nodes
+        handle=handle,
+        name=name,
+        state=ClusterState.DEPLOYING,
+        plan=plan,
+        holding=holding,
+        nodes=nodes,
+        limits=plan_limits(plan),
     )
     return changed(record, ClusterState.DEPLOYING, clock=ctx.clock)
+
+
+def _groups(handle: str, role: RolePlan) -> list[Group]:
+    """The role's seats in order, at the first offer."""
+    slots = [Slot(role.role, index) for index in range(role.count)]
+    found = groups_of(slots, role.offer, token(handle, role.role, 0), role.steady_count)
+    return sorted(found, key=lambda group: group.slots[0].index)
 
 
 def token(handle: str, role: str, attempt: int) -> str:
@@ -139,6 +162,7 @@ async def _build(ctx: Context, record: ClusterRecord, lease: Lease, reached: Rea
     await start_nodes(ctx, record, preparation, told=lambda name: reached("first", record) if name == first else None)
     await living(ctx, record)
     await settle(ctx, record)
+    await limit(ctx, record)
     await close_steps(ctx, record.handle, lease, "all processes are ready")
     record = await ctx.write(changed(record, ClusterState.RUNNING, clock=ctx.clock), lease)
     ctx.tell(record.handle, "running", f"{counted(len(record.nodes), 'node')} ready")

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from cloudclusters.base.cloud import SshEndpoint
 from cloudclusters.engine.protocol import Forward
-from cloudclusters.errors import NodeError, ProviderError
+from cloudclusters.errors import NodeError
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
-from cloudclusters.lifecycle.first_boot import first_boot_text, read_script
-from cloudclusters.lifecycle.reaching import access
+from cloudclusters.lifecycle.deadline import deadline_of
+from cloudclusters.lifecycle.first_boot import Letting, first_boot_text, read_script
+from cloudclusters.lifecycle.keepalive import claim
+from cloudclusters.lifecycle.reaching import FOLDER, access
 from cloudclusters.lifecycle.words import host_key_words
-from cloudclusters.provider.protocol import CanAdmit, CanEnter, CanMark
+from cloudclusters.provider.protocol import CanAdmit, CanEnter
 from cloudclusters.remote.ssh import KnownHosts
 from cloudclusters.remote.ssh.config import write_ssh_config
 from cloudclusters.store.record import ClusterRecord, NodeRecord
@@ -32,16 +34,26 @@ async def user_data(ctx: Context, record: ClusterRecord, token: str) -> str:
 
     def make() -> str:
         public = keys.client_key(ctx.home, record.handle)
-        return first_boot_text(public, keys.first_key(ctx.home, record.handle, token), read_script(record.plan))
+        first = keys.first_key(ctx.home, record.handle, token)
+        return first_boot_text(public, first, _letting(record), read_script(record.plan))
 
     return await ctx.door(make)
 
 
+def _letting(record: ClusterRecord) -> Letting:
+    """The limits as they stood when the record's state changed last, so that a repeated launch says the same."""
+    deadline = deadline_of(record, record.history[-1].at)
+    return Letting(f"{FOLDER}/{record.handle}", record.limits.idle_timeout, deadline)
+
+
 async def run_to_end(link: Link, argv: Collection[str]) -> tuple[int, str]:
-    """Run a command on a node to its end: its exit code, and what it wrote. Raises `NodeError`."""
+    """Run a command of ours on a node to its end: its exit code, and what it wrote. Raises `NodeError`.
+
+    It does not count as use of the cluster.
+    """
     output: list[str] = []
     code = 0
-    async with contextlib.aclosing(link.stream("run", argv=list(argv))) as events:
+    async with contextlib.aclosing(link.stream("run", argv=list(argv), use=False)) as events:
         async for event in events:
             if "text" in event:
                 output.append(str(event["text"]))
@@ -53,17 +65,17 @@ async def run_to_end(link: Link, argv: Collection[str]) -> tuple[int, str]:
 async def settle(ctx: Context, record: ClusterRecord) -> None:
     """Once everything runs: trust one-time host keys no more, write the file for plain `ssh`, open what is untunneled.
 
-    The fingerprints of the final host keys are kept with the machines, for who takes the cluster up from elsewhere.
+    The machines are claimed, and the fingerprints of the final host keys are kept with them, for who takes the cluster
+    up from elsewhere.
     """
     provider = await ctx.opened(record.holding.provider)
-    if not provider.traits.ssh:
+    if provider.traits.shared:
         return
-    fingerprints = await ctx.door(_settle_keys, ctx, record)
-    if isinstance(provider, CanMark) and any(fingerprints.items() - _words(record).items()):
-        try:
-            await ctx.door(provider.mark, record.holding, fingerprints)
-        except ProviderError as exc:  # the cluster runs; only another machine cannot take it up
-            ctx.tell(record.handle, "not marked", exc.message)
+    fingerprints = await ctx.door(_settle_keys, ctx, record) if provider.traits.ssh else {}
+    if provider.traits.ssh and not fingerprints:
+        text = f"the host keys of {len(record.nodes)} nodes do not fit: no other machine can take the cluster up"
+        ctx.tell(record.handle, "not marked", text)
+    await claim(ctx, record, dict(fingerprints.items() - _words(record).items()))
     ports = open_ports(record)
     if ports and isinstance(provider, CanAdmit):
         await ctx.door(provider.admit, record.holding, ports)

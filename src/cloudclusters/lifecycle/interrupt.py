@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from cloudclusters.base.cloud import InstanceState
+from collections.abc import Coroutine
+
+import msgspec
+
+from cloudclusters.base.cloud import InstanceState, Market
+from cloudclusters.base.gather import gather
+from cloudclusters.base.remains import what_is_kept
+from cloudclusters.base.table import shorten
 from cloudclusters.errors import NotSupported
 from cloudclusters.lifecycle import links
+from cloudclusters.lifecycle.claims import KEPT
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.keepalive import claim
 from cloudclusters.lifecycle.machines import has_state, instances, look, wait_for
 from cloudclusters.lifecycle.patience import patiently
+from cloudclusters.lifecycle.remaining import remaining
 from cloudclusters.lifecycle.state import check_possible, describe_name
 from cloudclusters.lifecycle.verb import running
 from cloudclusters.provider.protocol import CanStop
+from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
 
@@ -21,9 +32,10 @@ async def interrupt(ctx: Context, cluster: str) -> ClusterRecord:
     cannot stop machines (the cluster is unharmed), `IllegalState`, `ProviderError`.
     """
     record = await ctx.door(ctx.store.record, cluster)
-    check_possible(record, "interrupt")
+    check_possible(record, "interrupt", now=ctx.clock.now())
     await ctx.opened(record.holding.provider)
     provider = stopper(ctx, record, "interrupt")
+    _check_markets(ctx, record)
     async with running(ctx, cluster, "interrupt", ClusterState.INTERRUPTING, ClusterState.INTERRUPTED) as verb:
         seen = await look(ctx, verb.record)
         ids = [i.id for i in instances(seen, InstanceState.RUNNING, InstanceState.PENDING)]
@@ -37,9 +49,38 @@ async def interrupt(ctx: Context, cluster: str) -> ClusterRecord:
         except NotSupported:  # such machines cannot be stopped: not one was
             verb.unharmed = before
             raise
-        stopped = has_state(InstanceState.STOPPED)
-        await verb.write(await wait_for(ctx, seen, stopped, what="the stop of every machine", lease=verb.lease))
+        await verb.write(await _stopped(ctx, seen, verb.lease))
     return verb.record
+
+
+def _check_markets(ctx: Context, record: ClusterRecord) -> None:
+    """Raise `NotSupported` for spot machines, before anything is touched, where they cannot be stopped."""
+    provider = record.holding.provider
+    spot = [node.name for node in record.nodes if node.offer.market is Market.SPOT]
+    if spot and not ctx.provider(provider).traits.stops_spot:
+        are = "are spot machines" if len(spot) > 1 else "is a spot machine"
+        raise NotSupported(
+            f"{shorten(spot)} {are}, which {provider} cannot stop: interrupt is not possible; cluster "
+            f"{describe_name(record)} is unharmed",
+            hint="terminate the cluster, or use market=on-demand for clusters that shall be interrupted",
+        )
+
+
+async def _stopped(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterRecord:
+    """Wait for the stop of every machine; meanwhile say what is kept, and claim it for long: nobody can ask it."""
+    stopped = has_state(InstanceState.STOPPED)
+    waiting = wait_for(ctx, record, stopped, what="the stop of every machine", lease=lease)
+    works: tuple[Coroutine[object, object, object], ...] = (
+        waiting,
+        remaining(ctx, record.holding),
+        claim(ctx, record, lasts=KEPT),
+    )
+    seen, remains, _ = await gather(works)
+    assert isinstance(seen, ClusterRecord)
+    assert isinstance(remains, tuple)
+    if kept := what_is_kept(remains):
+        ctx.tell(record.handle, "stopped", kept)
+    return msgspec.structs.replace(seen, remains=remains)
 
 
 def stopper(ctx: Context, record: ClusterRecord, verb: str) -> CanStop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from cloudclusters.remote.ssh.keys import KeyPair, make_key, save_key
 
 CLIENT = "id_ed25519"
 """The key that opens the nodes of the cluster."""
+MESSAGE = "message"
+"""The secret by which the nodes' agents know each other's messages."""
 KNOWN_HOSTS = "known_hosts"
 SSH_CONFIG = "ssh_config"
 _FIRST = "first-"
@@ -30,10 +33,10 @@ def _made(home: Path, cluster: str) -> Path:
     return place
 
 
-def write(home: Path, cluster: str, secrets: Mapping[str, bytes]) -> None:
+def write(home: Path, cluster: str, contents: Mapping[str, bytes]) -> None:
     """Keep these secrets (0600 in a folder of 0700), replacing what was there."""
     place = _made(home, cluster)
-    for name, content in secrets.items():
+    for name, content in contents.items():
         part = place / f"{name}.part"
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -78,6 +81,13 @@ def forget_first(home: Path, cluster: str, tokens: Collection[str]) -> None:
         for name in (f"{_FIRST}{token}.pub", f"{_FIRST}{token}"):
             with contextlib.suppress(FileNotFoundError):
                 (folder(home, cluster) / name).unlink()
+
+
+def message_key(home: Path, cluster: str) -> bytes:
+    """The secret that the agents of a cluster share; made when there is none yet."""
+    if not (folder(home, cluster) / MESSAGE).is_file():
+        write(home, cluster, {MESSAGE: secrets.token_hex(32).encode()})
+    return read(home, cluster, MESSAGE)
 
 
 def _key(path: Path, comment: str) -> KeyPair:

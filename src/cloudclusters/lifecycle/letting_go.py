@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 
 import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState
 from cloudclusters.base.door import finish
+from cloudclusters.base.gather import gather
+from cloudclusters.base.remains import staying, what_is_left
 from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.engine.protocol import Layout
 from cloudclusters.errors import ProviderUnavailable, Throttled
@@ -15,7 +17,9 @@ from cloudclusters.lifecycle import keys, links, logs
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.machines import PATIENCE, merged
 from cloudclusters.lifecycle.patience import patiently
+from cloudclusters.lifecycle.remaining import remaining
 from cloudclusters.lifecycle.state import changed
+from cloudclusters.provider.protocol import Provider
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
@@ -25,6 +29,7 @@ LEAVING = Pace(first=0.01, most=0.5)
 """Look often: returning soon after the machines are gone is a promise."""
 UNREACHABLE = 10.0
 """Seconds of an unreachable provider before the verb gives up; the record keeps everything."""
+_ENDING = (InstanceState.TERMINATING, InstanceState.GONE)
 
 
 async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: str = "") -> ClusterRecord:
@@ -34,9 +39,10 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
     `ProviderError` or `WaitTimeout` when something could not be deleted; the cluster then stays `terminating`,
     and a repetition goes on from there.
     """
-    if record.state is not ClusterState.TERMINATING:
+    was = record.state
+    if was is not ClusterState.TERMINATING:
         record = await ctx.write(changed(record, ClusterState.TERMINATING, clock=ctx.clock, reason=reason), lease)
-    await logs.keep(ctx, record)
+    record = await _looked_through(ctx, record, lease, was=was)
     await links.close_all(ctx, record.handle)
     launching = any(step.step == LAUNCH for step in await ctx.door(ctx.store.open_steps, record.handle))
     await ctx.door(ctx.store.intend, lease, "let go", {"cluster": record.handle})
@@ -46,10 +52,28 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
     record = merged(record, seen, now=ctx.clock.now())
     nodes = tuple(msgspec.structs.replace(node, instance=_gone(node.instance)) for node in record.nodes)
     record = msgspec.structs.replace(record, nodes=nodes)
-    await close_steps(ctx, record.handle, lease, "nothing is left")
-    record = await ctx.write(changed(record, ClusterState.TERMINATED, clock=ctx.clock, reason=record.reason), lease)
-    ctx.tell(record.handle, "terminated", "nothing is left")
+    left = what_is_left(record.remains)
+    await close_steps(ctx, record.handle, lease, left)
+    ended = changed(record, ClusterState.TERMINATED, clock=ctx.clock, reason=record.reason)
+    record = await ctx.write(ended, lease, also=seen)
+    ctx.tell(record.handle, "terminated", left)
     return record
+
+
+async def _looked_through(ctx: Context, record: ClusterRecord, lease: Lease, *, was: ClusterState) -> ClusterRecord:
+    """Keep the logs, and what stays beside the machines in the record: once these are gone nobody can tell."""
+    keeping = logs.keep(ctx, record)
+    if was is ClusterState.DEPLOYING:
+        await keeping
+        return record
+    works: tuple[Coroutine[object, object, object], ...] = (keeping, remaining(ctx, record.holding))
+    _, found = await gather(works)
+    assert isinstance(found, tuple)
+    left = staying(found)
+    if not left and was is ClusterState.TERMINATING:
+        return record  # the machines may be gone already, and what was seen beside them then still counts
+    known = msgspec.structs.replace(record, remains=left)
+    return await ctx.write(known, lease) if left else known
 
 
 def _known(nodes: Collection[NodeRecord], *, launching: bool) -> Collection[str] | None:
@@ -88,38 +112,9 @@ async def delete_machines(
     Finds them by tag, so also those whose launch was never answered. `known` are all that were launched; when they were
     all seen, there is nothing to wait for that the provider might not show yet.
     """
-    provider = await ctx.opened(holding.provider)
-    began = answered = ctx.clock.monotonic()
-    asked: set[str] = set()
-    told = False
-
-    async def see() -> Sequence[Instance] | None:
-        nonlocal answered, told
-        try:
-            seen = [i for i in await ctx.act(lease, provider.describe, holding) if only(i)]
-            living = [i for i in seen if i.state is not InstanceState.GONE]
-            fresh = [i.id for i in living if i.state is not InstanceState.TERMINATING or i.id not in asked]
-            fresh += [i.id for i in seen if i.state is InstanceState.GONE and i.id not in asked]
-            if fresh:
-                await ctx.act(lease, provider.terminate, holding, fresh)
-                asked.update(fresh)
-        except (Throttled, ProviderUnavailable) as exc:
-            if ctx.clock.monotonic() - answered > UNREACHABLE:
-                raise
-            ctx.tell(holding.cluster, "waiting", exc.message)
-            return None
-        answered = ctx.clock.monotonic()
-        for instance in living:
-            ctx.tell(holding.cluster, "terminating", node=instance.slot.name)
-        settled = answered - began >= provider.traits.settles_after or (known is not None and asked.issuperset(known))
-        if not living and not settled and not told:
-            told = True
-            text = f"{provider.traits.settles_after:g} s for machines of a launch that the provider may show late"
-            ctx.tell(holding.cluster, "waiting", text)
-        return seen if not living and settled else None
-
+    deletion = _Deletion(ctx, holding, lease, await ctx.opened(holding.provider), only, known)
     seen = await wait_until(
-        see,
+        deletion.attempt,
         lambda found: found is not None,
         clock=ctx.clock,
         timeout=PATIENCE,
@@ -128,6 +123,70 @@ async def delete_machines(
     )
     assert seen is not None
     return seen
+
+
+class _Deletion:
+    """The attempts to have machines deleted."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        holding: Holding,
+        lease: Lease,
+        provider: Provider,
+        only: Callable[[Instance], bool],
+        known: Collection[str] | None,
+    ) -> None:
+        self._ctx, self._holding, self._lease, self._provider = ctx, holding, lease, provider
+        self._only, self._known = only, known
+        self._began = self._answered = ctx.clock.monotonic()
+        self._asked: set[str] = set()
+        self._leaving: set[str] = set()
+        """Machines of which it was told that they go; once, however often somebody looks."""
+        self._told = False
+
+    async def attempt(self) -> Sequence[Instance] | None:
+        """Look, and ask for what was not asked for yet; all that is seen once nothing lives and no more can come."""
+        try:
+            seen = await self._ask()
+        except (Throttled, ProviderUnavailable) as exc:
+            if self._ctx.clock.monotonic() - self._answered > UNREACHABLE:
+                raise
+            self._ctx.tell(self._holding.cluster, "waiting", exc.message)
+            return None
+        self._answered = self._ctx.clock.monotonic()
+        living = {i.id: i.slot.name for i in seen if i.state is not InstanceState.GONE}
+        for name in (name for machine, name in living.items() if machine not in self._leaving):
+            self._ctx.tell(self._holding.cluster, "terminating", node=name)
+        self._leaving |= living.keys()
+        if living:
+            return None
+        if not self._is_settled():
+            self._tell_once()
+            return None
+        return seen
+
+    async def _ask(self) -> Sequence[Instance]:
+        everything = await self._ctx.act(self._lease, self._provider.describe, self._holding)
+        self._ctx.heed(self._holding.cluster, everything)
+        seen = [i for i in everything if self._only(i)]
+        fresh = [i.id for i in seen if i.id not in self._asked or i.state not in _ENDING]
+        if fresh:
+            await self._ctx.act(self._lease, self._provider.terminate, self._holding, fresh)
+            self._asked.update(fresh)
+        return seen
+
+    def _is_settled(self) -> bool:
+        """Whether the provider would show by now what it was slow to show."""
+        if self._known is not None and self._asked.issuperset(self._known):
+            return True
+        return self._answered - self._began >= self._provider.traits.settles_after
+
+    def _tell_once(self) -> None:
+        if not self._told:
+            self._told = True
+            late = f"{self._provider.traits.settles_after:g} s for machines of a launch that the provider may show late"
+            self._ctx.tell(self._holding.cluster, "waiting", late)
 
 
 async def release_holding(ctx: Context, holding: Holding, lease: Lease) -> None:
@@ -146,11 +205,24 @@ async def drop_nodes(ctx: Context, record: ClusterRecord, lease: Lease, names: C
     for name in names:
         await links.close_one(ctx, record.handle, name)
     await ctx.reach.leave(record.handle, names)
-    await delete_machines(
+    seen = await delete_machines(
         ctx, record.holding, lease, only=lambda i: (i.slot, i.token) in seats, known=_known(going, launching=True)
     )
-    nodes = tuple(node for node in record.nodes if node.name not in names)
-    return await ctx.write(msgspec.structs.replace(record, nodes=nodes, layout=_without(record.layout, names)), lease)
+    places = {node.name: node.instead_of for node in going}
+    rest = tuple(_standing_on(node, places) for node in record.nodes if node.name not in names)
+    left = msgspec.structs.replace(record, nodes=rest, layout=_without(record.layout, names))
+    return await ctx.write(left, lease, also=seen)
+
+
+def _standing_on(node: NodeRecord, gone: Mapping[str, str]) -> NodeRecord:
+    """Forget that the node took the place of one that is gone, as another one may get that name.
+
+    It then stands for the node whose place that one had taken, if any (`gone` tells whose), which may still be there.
+    """
+    instead = node.instead_of
+    while instead in gone:
+        instead = gone[instead]
+    return msgspec.structs.replace(node, instead_of=instead)
 
 
 def _without(layout: Layout, names: Collection[str]) -> Layout:

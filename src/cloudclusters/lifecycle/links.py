@@ -12,7 +12,7 @@ from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.errors import NodeUnreachable, ProviderError, WaitTimeout
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.entering import enter_anew, keep_key, open_ports
-from cloudclusters.lifecycle.machines import none_lost
+from cloudclusters.lifecycle.machines import unless_lost
 from cloudclusters.provider.protocol import CanAdmit, CanConsole
 from cloudclusters.remote.ssh import FINAL, LoginRefused, NoAnswer
 from cloudclusters.store.record import ClusterRecord, NodeRecord
@@ -40,17 +40,9 @@ async def open_all(ctx: Context, record: ClusterRecord, *, patience: float = ANS
     if not patience:
         found = await gather(open_one(ctx, record, node, patience=0) for node in record.nodes)
         return dict(zip((node.name for node in record.nodes), found, strict=True))
-    opening = asyncio.ensure_future(gather(open_one(ctx, record, node, patience=patience) for node in record.nodes))
-    losing = asyncio.ensure_future(none_lost(ctx, record, patience=patience))
-    try:
-        await asyncio.wait({opening, losing}, return_when=asyncio.FIRST_COMPLETED)
-        if not opening.done():
-            losing.result()  # raises, or has nothing more to say
-        return dict(zip((node.name for node in record.nodes), await opening, strict=True))
-    finally:
-        for task in (opening, losing):
-            task.cancel()
-        await asyncio.gather(opening, losing, return_exceptions=True)
+    opening = gather(open_one(ctx, record, node, patience=patience) for node in record.nodes)
+    found = await unless_lost(ctx, record, opening, patience=patience)
+    return dict(zip((node.name for node in record.nodes), found, strict=True))
 
 
 async def open_one(ctx: Context, record: ClusterRecord, node: NodeRecord, *, patience: float = ANSWER) -> Link:
@@ -110,6 +102,8 @@ class _Trial:
         now = self.ctx.clock.monotonic()
         if isinstance(self.last, LoginRefused) and self.refused is None:
             await enter_anew(self.ctx, self.record, self.node)
+            if self.record.adopted:  # one more attempt, with the key that is let in for a minute
+                self.patience = self.patience or ONCE_MORE
         if isinstance(self.last, FINAL):
             self.refused = now if self.refused is None else self.refused
             if not (self.patience or self.record.adopted) or now - self.refused > min(SETTLING, self.patience / 3):

@@ -145,8 +145,12 @@ async def _read_all(
                 else:
                     for file in files:
                         await one(link, name, file)
-    finally:
+    except asyncio.CancelledError:  # nobody reads any more
+        raise
+    except BaseException:
         await into.put(None)
+        raise
+    await into.put(None)
     if silent:
         raise NodeUnreachable(
             f"no logs of {', '.join(silent)}: {'it does' if len(silent) == 1 else 'they do'} not answer",

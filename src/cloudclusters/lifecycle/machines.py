@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from cloudclusters.base.cloud import Instance, InstanceState
 from cloudclusters.base.waiting import BOOT, Pace, wait_until
 from cloudclusters.errors import NodeError, ProviderUnavailable, Throttled, WaitTimeout
+from cloudclusters.lifecycle.claims import limits_said
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.deadline import limits_by
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, NodeRecord
 
+T = TypeVar("T")
+SAME = 30.0
+"""Seconds by which two moments of the same limit of cost may differ, as two homes see it."""
 PATIENCE = 900.0
 """Most seconds a machine may take to change its state; a boot on any cloud is well below it."""
 _CALM = Pace(first=4.0, most=5.0)
 """For looking whether anything went wrong while something else is waited for."""
+_BOUGHT = "what was bought is deleted, and the other nodes are as they were: try again"
+"""What to do when a machine is lost that was bought beside those that run."""
 _ENDED = frozenset({InstanceState.GONE, InstanceState.TERMINATING})
 
 
@@ -37,11 +46,21 @@ def merged(record: ClusterRecord, seen: Sequence[Instance], *, now: float) -> Cl
     return msgspec.structs.replace(record, nodes=tuple(nodes), seen=now)
 
 
-async def look(ctx: Context, record: ClusterRecord) -> ClusterRecord:
-    """Ask the provider once, and return the record as seen; stores nothing. Raises `ProviderError`."""
+async def look(ctx: Context, record: ClusterRecord, *, heeds: bool = True) -> ClusterRecord:
+    """Ask the provider once, and return the record as seen; stores nothing. Raises `ProviderError`.
+
+    `heeds`: for a verb, which yields to another machine's that the machines tell of (`LeaseHeld`). Who only looks
+    beside a verb of this process must not take that from it. Limits that another home has set since are taken over.
+    """
     provider = await ctx.opened(record.holding.provider)
     seen = await ctx.door(provider.describe, record.holding)
-    return merged(record, seen, now=ctx.clock.now())
+    if heeds:
+        ctx.heed(record.handle, seen)
+    found = merged(record, seen, now=ctx.clock.now())
+    said = limits_said(seen)
+    if said is None or said.is_of(ctx.store.id):
+        return found
+    return msgspec.structs.replace(found, limits=limits_by(found, said, ctx.clock.now(), same=SAME))
 
 
 async def none_lost(ctx: Context, record: ClusterRecord, *, patience: float) -> None:
@@ -57,6 +76,24 @@ async def none_lost(ctx: Context, record: ClusterRecord, *, patience: float) -> 
 
     with contextlib.suppress(WaitTimeout):
         await wait_until(see, lambda seen: running(seen) and False, clock=ctx.clock, timeout=patience, pace=_CALM)
+
+
+async def unless_lost(ctx: Context, record: ClusterRecord, work: Awaitable[T], *, patience: float) -> T:
+    """Await `work` on the nodes of a cluster, but raise `NodeError` as soon as the provider says that one is lost.
+
+    Looks now and then for `patience` seconds; `work` is cancelled then.
+    """
+    working = asyncio.ensure_future(work)
+    losing = asyncio.ensure_future(none_lost(ctx, record, patience=patience))
+    try:
+        await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            losing.result()  # raises, or has nothing more to say
+        return await working
+    finally:
+        for task in (working, losing):
+            task.cancel()
+        await asyncio.gather(working, losing, return_exceptions=True)
 
 
 async def wait_for(
@@ -126,7 +163,9 @@ def has_state(state: InstanceState) -> Callable[[ClusterRecord], bool]:
                 raise NodeError(
                     f"the machine of {node.name} ({node.instance.id}) is {node.instance.state}"
                     + (f": {node.instance.reason}" if node.instance.reason else ""),
-                    hint=f"it cannot come back: `cloudclusters terminate {record.handle}`, then deploy anew",
+                    hint=_BOUGHT
+                    if node.unsettled
+                    else f"it cannot come back: `cloudclusters terminate {record.handle}`, then deploy anew",
                 )
         return all(n.instance is not None and n.instance.state is state for n in record.nodes)
 

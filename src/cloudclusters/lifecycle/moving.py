@@ -12,6 +12,7 @@ from cloudclusters.base.cloud import InstanceState, Offer
 from cloudclusters.base.door import finish
 from cloudclusters.base.handle import new_handle
 from cloudclusters.contract.document import RolePlan
+from cloudclusters.contract.mix import mix_of
 from cloudclusters.errors import NoCapacity
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.launching import launch_role
@@ -34,7 +35,8 @@ async def move(ctx: Context, record: ClusterRecord, lease: Lease, why: NoCapacit
     old = record.nodes
     entry = await ctx.door(ctx.store.intend, lease, MOVE, {"nodes": msgspec.json.encode(old).decode()})
     try:
-        for role in record.plan.roles:
+        for planned in record.plan.roles:
+            role = _as_now(record, planned)
             record = await launch_role(ctx, record, lease, role, _attempts(record, role))
     except BaseException as exc:
         await finish(_undone(ctx, lease, entry, old))
@@ -68,9 +70,9 @@ async def _undone(ctx: Context, lease: Lease, entry: int, old: tuple[NodeRecord,
     """Delete what was bought, however little is seen of it yet, and then go back to the old nodes."""
     record = await ctx.door(ctx.store.record, lease.cluster)
     kept = _ids(old)
-    await delete_machines(ctx, record.holding, lease, only=lambda i: i.id not in kept)
+    seen = await delete_machines(ctx, record.holding, lease, only=lambda i: i.id not in kept)
     back = msgspec.structs.replace(record, nodes=old)
-    record = await ctx.write(changed(back, record.state, clock=ctx.clock), lease)
+    record = await ctx.write(changed(back, record.state, clock=ctx.clock), lease, also=seen)
     await ctx.door(ctx.store.done, entry, lease, "undone")
     return record
 
@@ -78,13 +80,23 @@ async def _undone(ctx: Context, lease: Lease, entry: int, old: tuple[NodeRecord,
 async def _moved(ctx: Context, record: ClusterRecord, lease: Lease, entry: int, old: tuple[NodeRecord, ...]) -> None:
     """Delete the old machines, and only then forget their host keys: until then somebody may go back to them."""
     ids = _ids(old)
-    await delete_machines(ctx, record.holding, lease, only=lambda i: i.id in ids, known=ids)
+    seen = await delete_machines(ctx, record.holding, lease, only=lambda i: i.id in ids, known=ids)
+    await ctx.write(record, lease, also=seen)
     await ctx.reach.leave(record.handle, [node.name for node in old])
     await ctx.door(ctx.store.done, entry, lease, "moved")
 
 
 def _ids(nodes: tuple[NodeRecord, ...]) -> set[str]:
     return {node.instance.id for node in nodes if node.instance is not None}
+
+
+def _as_now(record: ClusterRecord, role: RolePlan) -> RolePlan:
+    """The role with as many nodes as it has now, mixed as the settings say."""
+    count = sum(node.slot.role == role.role for node in record.nodes)
+    if count == role.count:
+        return role
+    steady = mix_of(record.plan.settings).steady(role.role, count)
+    return msgspec.structs.replace(role, count=count, steady_count=steady)
 
 
 def _attempts(record: ClusterRecord, role: RolePlan) -> list[tuple[Offer, str]]:

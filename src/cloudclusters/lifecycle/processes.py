@@ -18,6 +18,7 @@ from cloudclusters.errors import NodeError, WaitTimeout
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.context import Context, Link
 from cloudclusters.lifecycle.links import ask, open_all, open_one
+from cloudclusters.lifecycle.notices import notice_files
 from cloudclusters.lifecycle.preparing import Preparation, agree, is_told_later, plan_nodes, prepare
 from cloudclusters.lifecycle.reaching import working_directory
 from cloudclusters.remote.status import ProcessStatus, process_status, process_statuses
@@ -78,10 +79,11 @@ async def start_nodes(
     May be repeated: what runs as asked is left alone. Raises `NodeError`, or a group of them.
     """
     secrets = await ctx.door(read_secrets, ctx, record)
-    wanted = [node for node in record.nodes if names is None or node.name in names]
+    wanted = tuple(node for node in record.nodes if names is None or node.name in names)
+    links = await open_all(ctx, msgspec.structs.replace(record, nodes=wanted))
 
     async def one(node: NodeRecord) -> None:
-        link = await open_one(ctx, record, node)
+        link = links[node.name]
         if is_told_later(node, preparation):
             await _start_and_agree(ctx, record, node, link, preparation, secrets)
         else:
@@ -184,8 +186,7 @@ async def _start_node(
         for f in record.layout.files
         if f.node in (node, "")
     ]
-    if files:
-        await link.call("write", files=files)
+    await link.call("write", files=[*files, *await ctx.door(notice_files, ctx, record, where)])
     wanted = [p for p in record.layout.processes if p.node == node]
     said: list[object] = []
     if wanted:
@@ -216,6 +217,8 @@ async def _wait_ready(node: str, link: Link, names: set[str]) -> list[object]:
     try:
         async with asyncio.timeout(START), contextlib.aclosing(link.stream("watch")) as events:
             async for event in events:
+                if "process" not in event:
+                    continue
                 status = process_status(event)
                 if status.state == "failed" and status.name in names:
                     raise NodeError(f"{status.name} on {node} does not start:\n{await log_tail(link, status.name)}")
@@ -243,12 +246,14 @@ async def stop_all(links: Mapping[str, Link], *, grace: float = 5.0) -> None:
 async def living(ctx: Context, record: ClusterRecord, *, patience: float = 0.0) -> list[Worker]:
     """Every living process of the cluster, workers first, in node order, each with its pid.
 
-    A node that does not answer contributes none.
+    A node that does not answer contributes none, nor does one that `scale` still brings up.
     """
-    answers = await gather(_list(ctx, record, n.name, patience) for n in record.nodes)
+    started = {process.node for process in record.layout.processes}
+    asked = [node for node in record.nodes if node.name in started]
+    answers = await gather(_list(ctx, record, node.name, patience) for node in asked)
     found = [
         (Life(node.name, status.name, status.life), status)
-        for node, statuses in zip(record.nodes, answers, strict=True)
+        for node, statuses in zip(asked, answers, strict=True)
         for status in statuses
         if status.state in ("starting", "ready") and status.life
     ]
@@ -267,6 +272,12 @@ async def living(ctx: Context, record: ClusterRecord, *, patience: float = 0.0) 
         )
         for life, status in found
     ]
+
+
+def unanswered(ctx: Context, record: ClusterRecord) -> list[str]:
+    """The nodes with processes whose agents did not answer when `living` asked them."""
+    started = {process.node for process in record.layout.processes}
+    return [n.name for n in record.nodes if n.name in started and (record.handle, n.name) not in ctx.links]
 
 
 async def _list(ctx: Context, record: ClusterRecord, node: str, patience: float) -> list[ProcessStatus]:

@@ -51,6 +51,24 @@ class Reaching:
             case None:
                 raise NodeUnreachable(f"{node.name} of {record.handle} has no address yet")
 
+    async def knock(self, record: ClusterRecord, node: NodeRecord, /, *, timeout: float) -> bool:
+        """Whether a node's machine takes connections within `timeout` seconds, or refuses them; this one does."""
+        endpoint = node.instance.endpoint if node.instance is not None else None
+        if not isinstance(endpoint, SshEndpoint):
+            return endpoint is not None
+        if endpoint.jump:
+            return False
+        try:
+            async with asyncio.timeout(timeout):
+                port = self.hosts(record).opener.port(endpoint)
+                _, writer = await asyncio.open_connection(endpoint.host, port)
+        except ConnectionRefusedError:
+            return True
+        except (OSError, TimeoutError):
+            return False
+        writer.transport.abort()
+        return True
+
     async def leave(self, cluster: str, nodes: Collection[str] | None = None) -> None:
         """End the connections to a cluster's nodes, or to these, which are gone for good; what runs there goes on."""
         hosts = self._hosts.get(cluster)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from cloudclusters.base.cloud import InstanceState
 from cloudclusters.base.waiting import Pace, wait_until
-from cloudclusters.errors import NoCapacity, WaitTimeout
+from cloudclusters.errors import IllegalState, NoCapacity, WaitTimeout
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.deadline import strike_of
 from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.interrupt import stopper
+from cloudclusters.lifecycle.limiting import limit
 from cloudclusters.lifecycle.machines import has_state, instances, look, wait_for
 from cloudclusters.lifecycle.moving import move
 from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.processes import living, start_all
-from cloudclusters.lifecycle.state import check_possible
+from cloudclusters.lifecycle.state import check_possible, describe_name
 from cloudclusters.lifecycle.verb import Running, running
 from cloudclusters.provider.protocol import CanStop
 from cloudclusters.store.record import ClusterRecord, ClusterState
@@ -27,14 +29,15 @@ async def resume(ctx: Context, cluster: str, *, patience: float = 0.0, elsewhere
     Waits until all workers are ready; from the start on the machines are paid. With no capacity it goes on asking for
     `patience` seconds; then, with `elsewhere`, the plan's other offers in the region are bought and the stopped
     machines deleted with their disks; else the cluster stays interrupted (`NoCapacity`). Raises also `NotSupported`,
-    `IllegalState`, `NodeError`.
+    `IllegalState`, also when a limit of time or money has struck, `NodeError`.
     """
     record = await ctx.door(ctx.store.record, cluster)
-    check_possible(record, "resume")
+    check_possible(record, "resume", now=ctx.clock.now())
     await ctx.opened(record.holding.provider)
     provider = stopper(ctx, record, "resume")
     async with running(ctx, cluster, "resume", ClusterState.RESUMING, ClusterState.RUNNING) as verb:
         seen = await look(ctx, verb.record)
+        check_not_struck(seen, ctx.clock.now())  # another home may have changed them
         if not _settled(seen):
             seen = await wait_for(ctx, seen, _settled, what="the end of every stop", lease=verb.lease)
         for node in seen.nodes:
@@ -46,9 +49,11 @@ async def resume(ctx: Context, cluster: str, *, patience: float = 0.0, elsewhere
             seen = await _moved(ctx, verb, seen, exc, unharmed=before, elsewhere=elsewhere)
         up = has_state(InstanceState.RUNNING)
         await verb.write(await wait_for(ctx, seen, up, what="a running machine for every node", lease=verb.lease))
+        await limit(ctx, verb.record, had=True)  # before what may take long: they go by those of before the stop
         await start_all(ctx, verb.record, verb.write)
         await living(ctx, verb.record)
         await settle(ctx, verb.record)
+        await limit(ctx, verb.record)
     return verb.record
 
 
@@ -89,6 +94,17 @@ async def _start(ctx: Context, verb: Running, provider: CanStop, seen: ClusterRe
     except WaitTimeout:
         assert last is not None
         raise last from None
+
+
+def check_not_struck(record: ClusterRecord, now: float) -> None:
+    """Raise `IllegalState` when a limit has struck: the machines would let go of themselves at once."""
+    strike = strike_of(record, now)
+    if strike is not None and strike.at <= now:
+        raise IllegalState(
+            f"cluster {describe_name(record)} is beyond its limit {strike.limit}: {strike.why}",
+            hint=f"raise it first: `cloudclusters limits {record.name or record.handle} "
+            f"--{strike.limit.replace('_', '-')} off`, or what it may be now",
+        )
 
 
 def _settled(record: ClusterRecord) -> bool:

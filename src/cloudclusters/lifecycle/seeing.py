@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from cloudclusters.base.cloud import InstanceState, SshEndpoint
 from cloudclusters.base.gather import gather
+from cloudclusters.base.table import shorten
 from cloudclusters.engine.protocol import Kind
-from cloudclusters.errors import NodeError, ProviderError
+from cloudclusters.errors import ProviderError
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.links import open_one
 from cloudclusters.lifecycle.machines import look, lost
-from cloudclusters.lifecycle.processes import living
-from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
+from cloudclusters.lifecycle.processes import living, unanswered
+from cloudclusters.store.record import ClusterRecord, ClusterState
+
+_STOPPED = {InstanceState.STOPPING, InstanceState.STOPPED}
+
+KNOCK = 5.0
+"""Seconds in which a machine that is well takes a connection."""
 
 
 async def seen_state(ctx: Context, record: ClusterRecord) -> tuple[ClusterState, str]:
-    """The state that machines and processes show, and why when it is broken; asks the agents, not the provider."""
+    """The state that machines and processes show, and why when it is broken or a node does not answer.
+
+    Asks the agents, not the provider.
+    """
     states = {node.instance.state if node.instance else InstanceState.GONE for node in record.nodes}
-    if states == {InstanceState.STOPPED}:
-        return ClusterState.INTERRUPTED, ""
+    if states == {InstanceState.STOPPED} or (record.state is ClusterState.INTERRUPTED and states <= _STOPPED):
+        return ClusterState.INTERRUPTED, record.reason if record.state is ClusterState.INTERRUPTED else ""
     gone = lost(record)
     if gone:
         return ClusterState.BROKEN, f"no machine for {', '.join(node.name for node in gone)}"
     if states != {InstanceState.RUNNING}:
         return ClusterState.BROKEN, f"machines are {', '.join(sorted(states))}"
     missing = await _missing(ctx, record)
-    return (ClusterState.BROKEN, missing) if missing else (ClusterState.RUNNING, "")
+    if missing:
+        return ClusterState.BROKEN, missing
+    silent = unanswered(ctx, record)
+    does = "do" if len(silent) > 1 else "does"
+    return ClusterState.RUNNING, f"{shorten(silent)} {does} not answer, though the machine runs" if silent else ""
 
 
 async def _missing(ctx: Context, record: ClusterRecord) -> str:
@@ -38,33 +50,30 @@ async def _missing(ctx: Context, record: ClusterRecord) -> str:
         return record.reason or "its processes were never started"
     alive = {(worker.node, worker.name) for worker in await living(ctx, record)}
     dead = [p for p in wanted if (p.node, p.name) not in alive]
-    if any(p.kind is Kind.SCHEDULER for p in dead):
+    schedulers = [p for p in wanted if p.kind is Kind.SCHEDULER]
+    if wanted and (not schedulers or any(p in dead for p in schedulers)):  # it may have gone with its node
         return "its scheduler does not run"
     workers = [p for p in wanted if p.kind is Kind.WORKER]
     if workers and all(p in dead for p in workers):
         return "none of its workers runs"
-    if dead and record.state is ClusterState.BROKEN:
+    if record.state is not ClusterState.BROKEN:
+        return ""
+    if dead:
         return "not running: " + ", ".join(f"{p.name} on {p.node}" for p in dead)
-    return ""
+    started = {p.node for p in wanted}
+    idle = [node.name for node in record.nodes if node.name not in started]
+    return f"nothing was started on {shorten(idle)}" if idle else ""
 
 
 async def is_cut_off(ctx: Context, record: ClusterRecord) -> bool:
-    """Whether no node answers over SSH, and the provider does not say that a machine is gone: perhaps our network.
+    """Whether no machine takes connections, and the provider does not say that one is gone: perhaps our network.
 
-    A node that answers, or a machine that is gone, says that it is not that.
+    A machine that takes one, or that is gone, says that it is not that. Takes some seconds.
     """
     far = [node for node in record.nodes if node.instance and isinstance(node.instance.endpoint, SshEndpoint)]
-    if not far or any(await gather(_answers(ctx, record, node) for node in far)):
+    if not far or any(await gather(ctx.reach.knock(record, node, timeout=KNOCK) for node in far)):
         return False
     try:
-        return not lost(await look(ctx, record))
+        return not lost(await look(ctx, record, heeds=False))
     except ProviderError:
         return True
-
-
-async def _answers(ctx: Context, record: ClusterRecord, node: NodeRecord) -> bool:
-    try:
-        await open_one(ctx, record, node, patience=0)
-    except NodeError:
-        return False
-    return True

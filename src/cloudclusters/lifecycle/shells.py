@@ -85,7 +85,7 @@ async def ssh_config(ctx: Context, cluster: str) -> Path:
 
 def write_all_configs(ctx: Context) -> Path:
     """Write the configurations of all clusters that run, and return the pattern of their paths. Blocks."""
-    for record in ctx.store.records():
+    for record in ctx.store.records(unread=[]):
         if record.state in (ClusterState.RUNNING, ClusterState.BROKEN):
             write_config(ctx, record)
     return keys.folder(ctx.home, "*") / keys.SSH_CONFIG

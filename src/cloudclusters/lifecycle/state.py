@@ -6,6 +6,7 @@ import msgspec
 
 from cloudclusters.base.waiting import Clock
 from cloudclusters.errors import IllegalState
+from cloudclusters.lifecycle.deadline import is_due
 from cloudclusters.store.record import Change, ClusterRecord, ClusterState
 
 ON_NODES = ("exec", "put", "get", "sync", "ssh")
@@ -16,14 +17,16 @@ ALLOWED: dict[str, frozenset[ClusterState]] = {
     "resume": frozenset({ClusterState.INTERRUPTED, ClusterState.BROKEN}),
     "restart": frozenset({ClusterState.RUNNING, ClusterState.BROKEN}),
     "scale": frozenset({ClusterState.RUNNING}),
+    "replace": frozenset({ClusterState.RUNNING, ClusterState.BROKEN}),
     "terminate": frozenset(ClusterState) - {ClusterState.TERMINATED},
     "reconnect": frozenset(ClusterState) - {ClusterState.TERMINATED},
-    "compute": frozenset({ClusterState.RUNNING}),
+    "limits": frozenset({ClusterState.RUNNING, ClusterState.INTERRUPTED, ClusterState.BROKEN}),
+    "compute": frozenset({ClusterState.RUNNING, ClusterState.SCALING}),
     **dict.fromkeys(ON_NODES, frozenset({ClusterState.RUNNING, ClusterState.BROKEN})),
 }
 """The states each verb starts from. `compute` stands for everything that needs workers."""
 
-VERBS = ("interrupt", "resume", "restart", "scale", "terminate", "reconnect")
+VERBS = ("interrupt", "resume", "restart", "scale", "replace", "terminate", "reconnect", "limits")
 
 
 def check_allowed(record: ClusterRecord, verb: str) -> None:
@@ -39,16 +42,20 @@ def check_allowed(record: ClusterRecord, verb: str) -> None:
             f"cluster {title} has been terminated{because}: {verb} is not possible any more",
             hint="deploy its contract again, or see `cloudclusters clusters`",
         )
+    because = f" ({record.reason})" if record.reason and record.state is ClusterState.INTERRUPTED else ""
     possible = [other for other in VERBS if record.state in ALLOWED[other] and other != verb]
     raise IllegalState(
-        f"cluster {title} is {record.state}: {verb} is not possible now",
+        f"cluster {title} is {record.state}{because}: {verb} is not possible now",
         hint=f"possible now: {', '.join(possible)}",
     )
 
 
-def check_possible(record: ClusterRecord, verb: str) -> None:
-    """`check_allowed` before the lease is taken: a verb under way may be a dead one, which the lease will tell."""
-    if record.state not in ClusterState.under_way():
+def check_possible(record: ClusterRecord, verb: str, *, now: float) -> None:
+    """`check_allowed` before the lease is taken, where the state cannot be another one by then.
+
+    A verb under way may be a dead one, and machines may have let go of themselves: that is found out under the lease.
+    """
+    if record.state not in ClusterState.under_way() and not is_due(record, now):
         check_allowed(record, verb)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from cloudclusters.base.cloud import Holding, Instance, Launch, Offer, Place
+from cloudclusters.base.cloud import Holding, Instance, Launch, Offer, Place, Rates, Remain
+from cloudclusters.base.limits import AtLimit
 
 if TYPE_CHECKING:
     from cloudclusters.catalog import Content
@@ -26,6 +27,8 @@ class Traits:
     """Machines can be added to a cluster that runs."""
     spot: bool = False
     """Sells on the spot market."""
+    stops_spot: bool = True
+    """Machines of the spot market can be stopped and started like others."""
     max_nodes: int | None = None
     """Most nodes per cluster; None is no limit of its own."""
     cloud: bool = True
@@ -38,8 +41,12 @@ class Traits:
     """Its machines are entered over SSH, and read a first-boot text that says by which key."""
     root_disk_bytes: int = 0
     """The largest root disk that a machine can be given, paid beside it; 0 where the image's own size is all."""
+    metadata: str = ""
+    """Where its spot machines read that they are taken back: `HOST:PORT` of an IMDSv2 service; empty is nowhere."""
     settles_after: float = 0.0
     """Seconds until `describe` surely sees what an earlier call did; 0 is at once."""
+    rates: Mapping[str, Rates] = field(default_factory=dict)
+    """What is paid beside the machines' prices, by region; the empty region stands for all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +186,27 @@ class CanMark(Protocol):
 
         `Instance.words` has them from then on; none may be secret.
         """
+        ...
+
+
+@runtime_checkable
+class CanRemain(Protocol):
+    """The provider can say what is there beside the machines of a holding, and what it costs."""
+
+    def remains(self, holding: Holding) -> Sequence[Remain]:
+        """Disks of the machines as they are now, what was made of these, and the user's own things in use.
+
+        Those that do not go with their machines are left when the holding is let go of; changes nothing, costs nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class CanEnd(Protocol):
+    """The provider can be told what it means that a machine powers itself off: `Launch.at_limit`, and later this."""
+
+    def at_power_off(self, holding: Holding, at_limit: AtLimit) -> None:
+        """From now on, stop or delete machines of the holding that power themselves off; those it cannot stop go."""
         ...
 
 

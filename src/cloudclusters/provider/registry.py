@@ -27,7 +27,7 @@ def plugin(name: str) -> Plugin:
     others = {} if name in BUILT_IN else _others()
     found = _built_in(name) if name in BUILT_IN else others.get(name)
     if found is None:
-        names = [*BUILT_IN, *others]
+        names = [*(each.name for each in built_in() if not each.hidden), *others]
         raise UnknownName(
             f"unknown provider {name!r}{near(name, names)}",
             hint=f"the providers are: {', '.join(names)}",

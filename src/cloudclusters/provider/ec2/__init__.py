@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cloudclusters.provider.ec2.rates import RATES
 from cloudclusters.provider.protocol import Plugin, Provider, Site, Traits
 
 TRAITS = Traits(
     elastic=True,
     spot=True,
+    stops_spot=False,
     ssh=True,
     root_disk_bytes=16 << 40,  # a gp3 volume
+    metadata="169.254.169.254:80",
     settles_after=10.0,
+    rates=RATES,
 )
 
 
@@ -45,7 +49,6 @@ PLUGIN = Plugin(
         "image": "which image, when `imageid` names none: ubuntu-24.04 (the default), ubuntu-22.04, debian-12, "
         "amazon-linux-2023, or the path of an SSM parameter that holds an image id",
         "instance_profile": "the name of an IAM instance profile that the nodes get; by default none",
-        "max_price": "the most to pay for a spot machine, in USD per hour; by default the price on demand",
         "public_address": "whether nodes get public addresses (true or false; true by default)",
         "sweep_regions": "the regions that are looked through for what we hold, with spaces between; "
         "by default all that the account has enabled",

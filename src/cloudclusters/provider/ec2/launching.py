@@ -16,7 +16,7 @@ from cloudclusters.provider.ec2.network import allow_rdma, groups_for_launch, pl
 from cloudclusters.provider.ec2.quota import Need, check_quota, enriched, read_quota
 from cloudclusters.provider.ec2.settings import Ec2Settings
 from cloudclusters.provider.ec2.shapes import Kind, Kinds, Machine, Machines, Reservations
-from cloudclusters.provider.ec2.tags import PREFIX, by_cluster, holding_tags, machine_tags, specification
+from cloudclusters.provider.ec2.tags import PREFIX, by_cluster, disk_tag, holding_tags, machine_tags, specification
 
 MOST_USER_DATA = 16 * 1024
 """Bytes that AWS takes of a first-boot text."""
@@ -126,7 +126,7 @@ def request(asked: Request, zone: str) -> dict[str, object]:
     """What RunInstances is told; the same for the same launch."""
     holding, launch, settings = asked.holding, asked.launch, asked.settings
     count = len(launch.slots)
-    tags = machine_tags(holding, launch, asked.image.user)
+    tags = machine_tags(holding, launch, asked.image.user) | disk_tag(_disk_gib(asked))
     disk_tags = {**holding_tags(holding), f"{PREFIX}token": launch.token}
     said: dict[str, object] = {
         "ClientToken": client_token(holding, launch),
@@ -150,6 +150,7 @@ def request(asked: Request, zone: str) -> dict[str, object]:
     said |= {"UserData": launch.user_data} if launch.user_data else {}
     said |= {"KeyName": settings.key_name} if settings.key_name else {}
     said |= {"IamInstanceProfile": {"Name": settings.instance_profile}} if settings.instance_profile else {}
+    said |= {"InstanceInitiatedShutdownBehavior": launch.at_limit.value}
     return said | (_spot(settings) if launch.offer.market is Market.SPOT else {})
 
 
@@ -164,8 +165,13 @@ def _earlier(account: Account, region: str, holding: Holding, launch: Launch) ->
     return account.every(region, "describe_instances", Reservations, Filters=filters).machines
 
 
+def _disk_gib(asked: Request) -> int:
+    """The size of the root disk; 0 where only AWS knows the image's."""
+    return math.ceil(max(asked.launch.disk_bytes or 0, asked.image.disk_bytes) / GiB)
+
+
 def _disk(asked: Request) -> dict[str, object]:
-    size = math.ceil(max(asked.launch.disk_bytes or 0, asked.image.disk_bytes) / GiB)
+    size = _disk_gib(asked)
     ebs: dict[str, object] = {"VolumeType": "gp3", "DeleteOnTermination": True}
     return {"DeviceName": asked.image.root_device, "Ebs": ebs | ({"VolumeSize": size} if size else {})}
 

@@ -12,7 +12,8 @@ _OURS = {"Null": {f"aws:ResourceTag/{CLUSTER}": "false"}}
 _NEW = {"Null": {f"aws:RequestTag/{CLUSTER}": "false"}}
 _LOOK = (
     "DescribeInstances DescribeInstanceTypes DescribeInstanceTypeOfferings DescribeImages DescribeRegions DescribeVpcs "
-    "DescribeSubnets DescribeSecurityGroups DescribePlacementGroups DescribeKeyPairs DescribeSpotPriceHistory"
+    "DescribeSubnets DescribeSecurityGroups DescribePlacementGroups DescribeKeyPairs DescribeSpotPriceHistory "
+    "DescribeVolumes DescribeSnapshots"
 )
 
 
@@ -50,9 +51,13 @@ def _launching(settings: Ec2Settings) -> list[Statement]:
 
 def _living() -> list[Statement]:
     machines = _arn("instance/*")
-    verbs = _ec2("StartInstances StopInstances TerminateInstances GetConsoleOutput CreateTags")
+    verbs = _ec2("StartInstances StopInstances TerminateInstances ModifyInstanceAttribute GetConsoleOutput CreateTags")
     enter = ["ec2-instance-connect:SendSSHPublicKey"]
-    return [_allow("Machines", verbs, machines, _OURS), _allow("Enter", enter, machines, _OURS)]
+    return [
+        _allow("Machines", verbs, machines, _OURS),
+        _allow("Disks", _ec2("DeleteVolume"), _arn("volume/*"), _OURS),
+        _allow("Enter", enter, machines, _OURS),
+    ]
 
 
 def _firewall() -> list[Statement]:

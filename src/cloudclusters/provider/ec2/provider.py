@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import cast
 
 import msgspec
 
-from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Market, Offer, Place, Slot, SshEndpoint
+from cloudclusters.base.cloud import (
+    Holding,
+    Instance,
+    InstanceState,
+    Launch,
+    Market,
+    Offer,
+    Place,
+    Remain,
+    Slot,
+    SshEndpoint,
+)
+from cloudclusters.base.limits import AtLimit
 from cloudclusters.catalog import Content
 from cloudclusters.catalog.refreshing import Survey, Tell
 from cloudclusters.errors import NotSupported, ProviderError, RequestRefused
@@ -19,6 +33,7 @@ from cloudclusters.provider.ec2.errors import code_of
 from cloudclusters.provider.ec2.launching import run_machines
 from cloudclusters.provider.ec2.network import admit_caller, prepare_network, release_network
 from cloudclusters.provider.ec2.offers import THREADS, live_offers, zones_of
+from cloudclusters.provider.ec2.remains import delete_orphans, orphans, what_remains
 from cloudclusters.provider.ec2.rows import ClientOf, survey
 from cloudclusters.provider.ec2.settings import Ec2Settings, read
 from cloudclusters.provider.ec2.shapes import Console, Groups, Machine, PlacementGroups, Reservations
@@ -27,6 +42,7 @@ from cloudclusters.provider.ec2.tags import (
     PREFIX,
     as_list,
     by_cluster,
+    disk_of,
     holding_of,
     slot_of,
     word_tags,
@@ -42,8 +58,12 @@ STATES: Mapping[str, InstanceState] = {
     "shutting-down": InstanceState.TERMINATING,
     "terminated": InstanceState.GONE,
 }
+POWERED_OFF = "Client.InstanceInitiatedShutdown"
+"""What AWS says of a machine that shut itself down."""
 STRAY = "stray"
 """The role of a machine that has our cluster's tag, and none that tells its seat."""
+_ENDED = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) GMT\)")
+"""The time in `User initiated (2026-11-28 12:00:00 GMT)`."""
 _UP = (InstanceState.PENDING, InstanceState.RUNNING)
 _OVER = (InstanceState.TERMINATING, InstanceState.GONE)
 
@@ -90,6 +110,7 @@ class Ec2Provider:
         """Delete what we made for the cluster; raises `Throttled` while AWS still sees it used."""
         region, _ = self._at(holding)
         release_network(self._account, region, holding.cluster)
+        delete_orphans(self._account, region, holding.cluster)
 
     # Abilities
 
@@ -119,7 +140,7 @@ class Ec2Provider:
             self._account.do(region, "start_instances", InstanceIds=coming)
 
     def find(self) -> Sequence[Holding]:
-        """Every holding that has machines, groups or placement groups, by tag, in the regions to look through."""
+        """Every holding that has machines, groups, placement groups or disks by tag, in the regions to look at."""
         regions = self._account.regions(self.settings)
         with ThreadPoolExecutor(THREADS) as pool:
             return [holding for found in pool.map(self._found, regions) for holding in found]
@@ -163,6 +184,20 @@ class Ec2Provider:
         if tags and living:
             self._account.do(region, "create_tags", Resources=living, Tags=as_list(tags))
 
+    def at_power_off(self, holding: Holding, at_limit: AtLimit) -> None:
+        """Change the shutdown behaviour of every living machine on demand, one call each; spot machines are deleted."""
+        region, _ = self._at(holding)
+        said = {"Attribute": "instanceInitiatedShutdownBehavior", "Value": at_limit.value}
+        for machine in self.describe(holding):
+            if machine.state not in _OVER and machine.market is not Market.SPOT:
+                self._account.do(region, "modify_instance_attribute", InstanceId=machine.id, **said)
+
+    def remains(self, holding: Holding) -> Sequence[Remain]:
+        """Disks, snapshots, images, and what the settings name."""
+        region, settings = self._at(holding)
+        machines = [machine for machine in self._machines(region, holding) if _lives(machine)]
+        return what_remains(self._account, region, settings, holding.cluster, machines)
+
     def survey(self, regions: Collection[str], known: Content, tell: Tell) -> Survey:
         """Types, places and prices in these regions (none: in all that the account has enabled)."""
         # The SDK's clients get their methods from service descriptions, so nothing but this line says which they have.
@@ -190,12 +225,18 @@ class Ec2Provider:
         rows = [m.words for m in every(region, "describe_instances", Reservations, Filters=ours).machines if _lives(m)]
         groups = every(region, "describe_security_groups", Groups, Filters=ours).security_groups
         placed = ask(region, "describe_placement_groups", PlacementGroups, Filters=ours).placement_groups
-        rows += [row.words for row in (*groups, *placed)]
+        rows += [row.words for row in (*groups, *placed, *orphans(self._account, region))]
         return list({words[CLUSTER]: holding_of(words, region) for words in rows}.values())
 
 
 def _lives(machine: Machine) -> bool:
     return STATES.get(machine.state.name) is not InstanceState.GONE
+
+
+def told_end(reason: str) -> float:
+    """When a machine was stopped or deleted by a call; 0 where AWS does not say, as when it shut down by itself."""
+    told = _ENDED.search(reason)
+    return datetime.strptime(f"{told[1]} +0000", "%Y-%m-%d %H:%M:%S %z").timestamp() if told else 0.0
 
 
 def _instances(machines: Iterable[Machine], region: str) -> list[Instance]:
@@ -221,6 +262,9 @@ def _instance(machine: Machine, region: str) -> Instance:
         inner_address=machine.private_ip_address,
         public_address=machine.public_ip_address,
         launched_at=machine.launch_time.timestamp() if machine.launch_time else 0.0,
+        ended_at=0.0 if state in _UP else told_end(machine.state_transition_reason),
+        disk_bytes=disk_of(words),
         reason="" if state in _UP else machine.state_reason.message,
+        powered_off=state not in _UP and machine.state_reason.code == POWERED_OFF,
         words=words_of(words),
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cloudclusters.base.limits import OFF, parse_money
 from cloudclusters.errors import InvalidSetting
 
 AUTOMATIC = "automatic"
@@ -88,14 +88,12 @@ def _image(text: str) -> str:
 
 
 def _price(text: str) -> str:
-    instead = "a price in USD per hour, such as '0.25'"
+    """A price as AWS takes it; empty for none."""
     try:
-        good = not text or 0 < float(text) < math.inf
+        found = parse_money(text or OFF)
     except ValueError as exc:
-        raise wrong("max_price", text, instead) from exc
-    if not good:
-        raise wrong("max_price", text, instead)
-    return text
+        raise wrong("max_price", text, "a price in USD per hour, such as '0.25', or 'off'") from exc
+    return "" if found is None else f"{found:.10f}".rstrip("0").rstrip(".")
 
 
 def _flag(key: str, text: str) -> bool:

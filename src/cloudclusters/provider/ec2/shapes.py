@@ -38,6 +38,7 @@ class Named(Shape, frozen=True, kw_only=True):
 class Reason(Shape, frozen=True, kw_only=True):
     """Why a machine is as it is."""
 
+    code: str = ""
     message: str = ""
 
 
@@ -45,6 +46,19 @@ class Zone(Shape, frozen=True, kw_only=True):
     """Where a machine is."""
 
     availability_zone: str = ""
+
+
+class AttachedDisk(Shape, frozen=True, kw_only=True):
+    """A disk of a machine."""
+
+    volume_id: str = ""
+    delete_on_termination: bool = False
+
+
+class Attached(Shape, frozen=True, kw_only=True):
+    """A disk of a machine, with the name it is found by."""
+
+    ebs: AttachedDisk = AttachedDisk()
 
 
 class Machine(Tagged, frozen=True, kw_only=True):
@@ -60,6 +74,8 @@ class Machine(Tagged, frozen=True, kw_only=True):
     private_ip_address: str = ""
     launch_time: datetime | None = None
     state_reason: Reason = Reason()
+    state_transition_reason: str = ""
+    block_device_mappings: tuple[Attached, ...] = ()
 
 
 class Machines(Shape, frozen=True, kw_only=True):
@@ -128,6 +144,34 @@ class PlacementGroups(Shape, frozen=True, kw_only=True):
     """DescribePlacementGroups' answer."""
 
     placement_groups: tuple[PlacementGroup, ...] = ()
+
+
+class Volume(Tagged, frozen=True, kw_only=True):
+    """A disk."""
+
+    volume_id: str
+    size: int = 0
+    volume_type: str = ""
+
+
+class Volumes(Shape, frozen=True, kw_only=True):
+    """DescribeVolumes' answer."""
+
+    volumes: tuple[Volume, ...] = ()
+
+
+class Snapshot(Shape, frozen=True, kw_only=True):
+    """A snapshot of a disk."""
+
+    snapshot_id: str
+    volume_id: str = ""
+    volume_size: int = 0
+
+
+class Snapshots(Shape, frozen=True, kw_only=True):
+    """DescribeSnapshots' answer."""
+
+    snapshots: tuple[Snapshot, ...] = ()
 
 
 class Subnet(Shape, frozen=True, kw_only=True):

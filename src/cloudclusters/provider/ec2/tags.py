@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from cloudclusters.base.cloud import Holding, Launch, Place, Slot
+from cloudclusters.base.ranges import numbers, ranges
+from cloudclusters.base.size import GiB
 from cloudclusters.errors import InternalError, RequestRefused
 
 PREFIX = "cloudclusters:"
 CLUSTER = f"{PREFIX}cluster"
 WORD = f"{PREFIX}word:"
+_DISK = f"{PREFIX}disk"
 _LONGEST = 256
 _MOST = 50
-_MOST_SLOTS = 100_000
 
 
 def holding_tags(holding: Holding) -> dict[str, str]:
@@ -35,6 +37,16 @@ def machine_tags(holding: Holding, launch: Launch, user: str) -> dict[str, str]:
     said |= {"slots" if not number else f"slots-{number}": piece for number, piece in enumerate(pieces)}
     tags = holding_tags(holding) | {PREFIX + key: value for key, value in said.items()} | word_tags(launch.words)
     return checked(tags)
+
+
+def disk_tag(gib: int) -> dict[str, str]:
+    """The tag that says how large a machine's root disk is: a describe of machines does not."""
+    return {_DISK: str(gib)} if gib else {}
+
+
+def disk_of(words: Mapping[str, str]) -> int:
+    """The root disk, in bytes, that `disk_tag` told; 0 where it told none."""
+    return int(words[_DISK]) * GiB if words.get(_DISK, "").isdecimal() else 0
 
 
 def word_tags(words: Mapping[str, str]) -> dict[str, str]:
@@ -91,30 +103,6 @@ def slot_of(words: Mapping[str, str], launch_index: int) -> Slot | None:
 def words_of(tags: Mapping[str, str]) -> dict[str, str]:
     """The words that were kept with a machine."""
     return {key.removeprefix(WORD): value for key, value in tags.items() if key.startswith(WORD)}
-
-
-def ranges(indices: Sequence[int]) -> str:
-    """Numbers in their order, runs of them shortly: `0-255,300`."""
-    runs: list[list[int]] = []
-    for index in indices:
-        if runs and index == runs[-1][1] + 1:
-            runs[-1][1] = index
-        else:
-            runs.append([index, index])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
-
-
-def numbers(text: str) -> list[int]:
-    """What `ranges` wrote; nothing for what it did not write."""
-    found: list[int] = []
-    for run in text.split(","):
-        low, _, high = run.partition("-")
-        if not low.isdecimal() or (high and not high.isdecimal()):
-            return []
-        if int(high or low) - int(low) >= _MOST_SLOTS:
-            return []
-        found += range(int(low), int(high or low) + 1)
-    return found
 
 
 def _number(text: str) -> float | None:

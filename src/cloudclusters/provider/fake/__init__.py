@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cloudclusters.base.cloud import NOTHING
 from cloudclusters.provider.protocol import Plugin, Provider, Site, Traits
 
-TRAITS = Traits(elastic=True, spot=True, cloud=False)
+TRAITS = Traits(elastic=True, spot=True, cloud=False, rates={"": NOTHING})
 
 
 def open_fake(site: Site) -> Provider:

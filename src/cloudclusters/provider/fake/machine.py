@@ -38,6 +38,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     state: InstanceState = InstanceState.PENDING
     boots: int = 1
     reason: str = ""
+    powered_off: bool = False
+    words: dict[str, str] = {}
     looks: int = 0
     due: float = 0.0
     seen: InstanceState | None = None
@@ -85,6 +87,7 @@ def new_machine(number: int, holding: Holding, launch: Launch, slot: Slot, place
         place=place,
         market=launch.offer.market,
         launched_at=now,
+        words=launch.words,
     )
 
 
@@ -138,4 +141,6 @@ def as_instance(machine: Machine, state: InstanceState) -> Instance:
         public_address=f"198.51.{machine.boots & 255}.{machine.number & 255}" if running else "",
         launched_at=machine.launched_at,
         reason=machine.reason,
+        powered_off=machine.powered_off and state not in (InstanceState.PENDING, InstanceState.RUNNING),
+        words=machine.words,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Market, Offer, Place
+from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Market, Offer, Place, Remain
 from cloudclusters.errors import NoCapacity, ProviderError
 from cloudclusters.provider.fake import TRAITS
 from cloudclusters.provider.fake.cloud import Cloud
@@ -14,6 +15,8 @@ from cloudclusters.provider.fake.machine import Machine, Timing, as_instance, lo
 from cloudclusters.provider.fake.world import Asked, World
 from cloudclusters.provider.protocol import Traits
 
+DISK, DISK_USD = 8 << 30, 0.64
+"""Bytes of a machine's disk, and what it costs per month."""
 SPOT_SHARE = 1 / 3
 """What a spot machine costs of the on-demand price."""
 
@@ -29,7 +32,7 @@ class FakeProvider:
         """As the cloud's rules stand now."""
         with self.cloud.seen() as world:
             settles_after = world.rules.settles_after
-        return Traits(elastic=TRAITS.elastic, spot=TRAITS.spot, cloud=TRAITS.cloud, settles_after=settles_after)
+        return dataclasses.replace(TRAITS, settles_after=settles_after)
 
     def offers(self, regions: Collection[str]) -> Iterable[Offer]:
         """Every type in every zone, on both markets."""
@@ -115,6 +118,20 @@ class FakeProvider:
             raise ProviderError(f"fake: {holding.cluster} has no machine {instance}")
         return f"fake machine {machine.id}: boot {machine.boots}, {machine.state}\n"
 
+    def mark(self, holding: Holding, words: Mapping[str, str]) -> None:
+        """Keep words with every machine of the holding that is not gone."""
+        with self.cloud.call("mark", holding.cluster, sorted(words)) as (world, _):
+            for machine in _of(world, holding):
+                if machine.living:
+                    kept = {**machine.words, **words}
+                    world.machines[machine.id] = msgspec.structs.replace(machine, words=kept)
+
+    def remains(self, holding: Holding) -> Sequence[Remain]:
+        """A disk of each machine, and what was put beside them."""
+        with self.cloud.call("remains", holding.cluster) as (world, _):
+            disks = [_disk(machine) for machine in _of(world, holding) if machine.living]
+            return [*disks, *world.remains.get(holding.cluster, ())]
+
     def _make(self, world: World, holding: Holding, launch: Launch, most: int | None) -> list[Machine]:
         slots = launch.slots[:most]
         if not slots:
@@ -150,6 +167,17 @@ class StoppableFakeProvider(FakeProvider):
                 if machine.state is InstanceState.STOPPED:
                     again = msgspec.structs.replace(machine, boots=machine.boots + 1)
                     _move(self.cloud, world, again, InstanceState.PENDING, world.rules.boot)
+
+
+def _disk(machine: Machine) -> Remain:
+    return Remain(
+        kind="disk",
+        id=f"disk-{machine.number:06d}",
+        size_bytes=DISK,
+        monthly_usd=DISK_USD,
+        why=f"of {machine.id}",
+        goes=True,
+    )
 
 
 def _key(holding: Holding) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from cloudclusters.base.cloud import Holding, Market
+from cloudclusters.base.cloud import Holding, Market, Remain
 from cloudclusters.errors import ProviderUnavailable
 from cloudclusters.provider.fake.machine import Machine, Timing
 
@@ -84,6 +84,8 @@ class World(msgspec.Struct, forbid_unknown_fields=True):
     asked: dict[str, Asked] = {}
     faults: list[Fault] = []
     calls: list[Call] = []
+    remains: dict[str, list[Remain]] = {}
+    """What is there beside the machines, by cluster."""
     made: int = 0
 
 
@@ -92,6 +94,10 @@ class Keep(Protocol):
 
     def opened(self, *, write: bool = True) -> contextlib.AbstractContextManager[World]:
         """The world, for one caller at a time; with `write` changes are kept, also when the block raises."""
+        ...
+
+    def still(self) -> contextlib.AbstractContextManager[object]:
+        """A block in which nobody in this process has the world open."""
         ...
 
 
@@ -107,6 +113,10 @@ class Memory:
         """The world itself."""
         with self._lock:
             yield self._world
+
+    def still(self) -> contextlib.AbstractContextManager[object]:
+        """A block in which no other thread has it open."""
+        return self._lock
 
 
 class File:
@@ -126,6 +136,10 @@ class File:
             finally:
                 if write:
                     self._write(world)
+
+    def still(self) -> contextlib.AbstractContextManager[object]:
+        """A block in which no thread of this process has it open: others may have."""
+        return self._lock
 
     def _write(self, world: World) -> None:
         part = self._path.with_suffix(".part")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from cloudclusters.base.cloud import NOTHING
 from cloudclusters.provider.protocol import Plugin, Provider, Site, Traits
 
-TRAITS = Traits(elastic=True, cloud=False, free=True, shared=True)
+TRAITS = Traits(elastic=True, cloud=False, free=True, shared=True, rates={"": NOTHING})
 
 
 def open_local(site: Site) -> Provider:

@@ -17,12 +17,14 @@ from pathlib import Path
 import msgspec
 
 from cloudclusters.base.cloud import Holding, InstanceState, Slot, SocketEndpoint
+from cloudclusters.base.limits import AtLimit
 from cloudclusters.errors import ProviderError
 from cloudclusters.provider.local.system import Identity, is_alive, is_locked
 
 REMEMBERED = 7 * 86400.0
 """Seconds that a node which was let go of is remembered: no driver sleeps longer in the middle of a launch."""
 
+STRUCK = "agent.struck"
 _ID = re.compile("i-[0-9a-f]{14}")
 _MADE = "made.json"
 """The first `node.json` of a node, which is never written again: one damaged node must not stop all others."""
@@ -55,6 +57,15 @@ class NodeFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The agent as it was started; None when it was not, or when we died just then."""
     clean: bool = False
     """Nothing of it was running when we last looked, and nothing was started since."""
+    struck: str = ""
+    """The limit by which it let go of itself; empty when somebody else ended it, or nobody did."""
+
+
+class _Struck(msgspec.Struct, frozen=True):
+    """`agent.struck`: a limit struck, so the agent ended everything and itself."""
+
+    at_limit: AtLimit
+    why: str
 
 
 class _AgentFile(msgspec.Struct, frozen=True):
@@ -79,7 +90,7 @@ class Folders:
         """Let nobody else change nodes meanwhile; the system frees it when we die."""
         for folder in (self.root, self.nodes, self._trash, self._ended):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.root / "lock").open("a") as file:
+        with open(self.root / "lock", "a", opener=_for_us_alone) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             for entry in self.nodes.glob(".*"):
                 self.discard(entry.name)  # a launch died while it made this
@@ -173,6 +184,15 @@ class Folders:
             return Identity(os_pid=0, start="", boot="")
         return Identity(os_pid=said.os_pid, start=said.start, boot=said.boot)
 
+    def struck(self, node: NodeFile) -> _Struck | None:
+        """What the agent left behind when a limit struck, once it has ended; None when none did."""
+        try:
+            said = msgspec.json.decode((self.nodes / node.id / STRUCK).read_bytes(), type=_Struck)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        agent = self.agent(node)
+        return None if agent is not None and is_alive(agent) else said
+
     def last_words(self, node: NodeFile) -> str:
         """The last line that the node's agent printed."""
         try:
@@ -198,9 +218,9 @@ def state(folders: Folders, node: NodeFile, *, now: float, boot_time: float) -> 
     comes = agent is None and node.spawned is not None and is_alive(node.spawned)
     match node.desired:
         case Desired.TERMINATED:
-            return InstanceState.TERMINATING, ""
+            return InstanceState.TERMINATING, node.struck
         case Desired.STOPPED:
-            return (InstanceState.STOPPED if node.clean else InstanceState.STOPPING), ""
+            return (InstanceState.STOPPED if node.clean else InstanceState.STOPPING), node.struck
         case Desired.RUNNING if answers:
             return InstanceState.RUNNING, ""
         case Desired.RUNNING if comes or (agent is None and node.spawned is None and now - node.since < boot_time):
@@ -208,3 +228,7 @@ def state(folders: Folders, node: NodeFile, *, now: float, boot_time: float) -> 
     if agent is not None or node.spawned is not None:
         return InstanceState.GONE, f"its agent ended; it last said: {folders.last_words(node) or 'nothing'}"
     return InstanceState.GONE, "its agent was never started"
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

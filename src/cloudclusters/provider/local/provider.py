@@ -15,11 +15,12 @@ import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState, Launch, Offer, Place, Slot
 from cloudclusters.base.json import digest
+from cloudclusters.base.limits import AtLimit
 from cloudclusters.errors import NoCapacity, NotSupported, ProviderError
 from cloudclusters.provider.local import TRAITS
 from cloudclusters.provider.local.address import pick
 from cloudclusters.provider.local.agent import spawn_agent
-from cloudclusters.provider.local.folder import Desired, Folders, NodeFile, state
+from cloudclusters.provider.local.folder import STRUCK, Desired, Folders, NodeFile, state
 from cloudclusters.provider.local.settings import LocalSettings
 from cloudclusters.provider.local.system import identity, is_alive, kill_marked, send
 
@@ -87,7 +88,7 @@ class LocalProvider:
             if any(self._needs_work(node) for node in nodes):
                 with self._folders.lock():
                     for node in self._of(holding):
-                        self._work(node)
+                        self._work(self._as_struck(node))
                 self._folders.empty_trash()
                 nodes = self._of(holding)
             return [self._instance(node) for node in nodes]
@@ -121,7 +122,8 @@ class LocalProvider:
                     raise ProviderError(f"{node.slot.name} ({node.id}) is still stopping", hint="try again")
                 comes = seen is InstanceState.PENDING and node.spawned is not None
                 if seen is not InstanceState.RUNNING and not comes:
-                    self._work(node)
+                    if not self._is_half_started(node):
+                        self._work(node)
                     self._start(self._changed(msgspec.structs.replace(node, spawned=None), Desired.RUNNING))
 
     def find(self) -> Sequence[Holding]:
@@ -162,7 +164,8 @@ class LocalProvider:
 
     def _start(self, node: NodeFile) -> NodeFile:
         folder = self._folders.nodes / node.id
-        (folder / "agent.json").unlink(missing_ok=True)
+        for name in ("agent.json", STRUCK):
+            (folder / name).unlink(missing_ok=True)
         os_pid = spawn_agent(folder, node)
         self._children.add(os_pid)
         return self._folders.write(msgspec.structs.replace(node, spawned=identity(os_pid), clean=False))
@@ -175,20 +178,38 @@ class LocalProvider:
                     as_wished = node.desired in (desired, Desired.TERMINATED)
                     self._work(node if as_wished else self._changed(node, desired))
 
-    def _changed(self, node: NodeFile, desired: Desired) -> NodeFile:
-        return self._folders.write(msgspec.structs.replace(node, desired=desired, since=self._now(), clean=False))
+    def _as_struck(self, node: NodeFile) -> NodeFile:
+        """The node as its limit wants it, if one struck; the lock is ours."""
+        struck = self._folders.struck(node) if node.desired is Desired.RUNNING else None
+        if struck is None:
+            return node
+        desired = Desired.STOPPED if struck.at_limit is AtLimit.STOP else Desired.TERMINATED
+        return self._changed(node, desired, struck=struck.why)
+
+    def _changed(self, node: NodeFile, desired: Desired, *, struck: str = "") -> NodeFile:
+        changes = {"desired": desired, "since": self._now(), "clean": False, "struck": struck}
+        return self._folders.write(msgspec.structs.replace(node, **changes))
 
     def _state(self, node: NodeFile) -> tuple[InstanceState, str]:
         return state(self._folders, node, now=self._now(), boot_time=BOOT_TIME)
 
     def _needs_work(self, node: NodeFile) -> bool:
         if node.desired is Desired.RUNNING:
-            return not node.clean and self._state(node)[0] is InstanceState.GONE
+            return not node.clean and (self._state(node)[0] is InstanceState.GONE or self._is_half_started(node))
         return not node.clean
 
+    def _is_half_started(self, node: NodeFile) -> bool:
+        """Whether who wanted it to run again died before the agent was there."""
+        agent = self._folders.agent(node)
+        again = node.spawned is None and node.since != node.created
+        return again and (agent is None or not is_alive(agent))
+
     def _work(self, node: NodeFile) -> None:
-        """Bring a node that must not run closer to its end; the lock is ours."""
+        """Finish a start, or bring a node that must not run closer to its end; the lock is ours."""
         if not self._needs_work(node):
+            return
+        if node.desired is Desired.RUNNING and self._is_half_started(node):
+            self._start(node)
             return
         agents = [a for a in (self._folders.agent(node), node.spawned) if a is not None and is_alive(a)]
         late = self._now() - node.since > KILL_AFTER
@@ -214,6 +235,7 @@ class LocalProvider:
             inner_address=node.address,
             launched_at=node.created,
             reason=reason,
+            powered_off=bool(node.struck),
         )
 
     def _reap(self) -> None:
