@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from bed_client import Cloud, until
 from botocore.exceptions import ConnectTimeoutError
 
-from cloudclusters.testing.bed import Bed
-from cloudclusters.testing.bed.host import BedError
+from cloudclusters.testing.bed import Bed, network
+from cloudclusters.testing.bed.host import Admission, BedError, HostSpec
 
 pytestmark = pytest.mark.bed
 
@@ -49,6 +50,36 @@ def test_what_hosts_could_not_read_is_refused(tmp_path: Path, wrong: str) -> Non
     path = tmp_path / wrong
     with pytest.raises(BedError, match=str(path)):
         Bed(shared=[path]).__enter__()
+
+
+def test_host_that_has_ended_is_on_the_bridge_no_more(cloud: Cloud) -> None:
+    """However late the kernel clears its network up: the next host may have its address."""
+    names = cloud.run(4)
+    cloud.wait(names, "running")
+
+    def links() -> int:
+        shown = ["ip", "-oneline", "link", "show", "master", "bed0"]
+        return len(subprocess.run(shown, capture_output=True, text=True, check=True).stdout.splitlines())
+
+    assert links() == 4
+    for left, name in enumerate(names[:0:-1], start=1):
+        cloud.bed.instances.crash(name)
+        assert links() == 4 - left
+    cloud.bed.instances.driver.stop(names[0])
+    assert links() == 0
+
+
+def test_link_that_the_kernel_takes_first_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also between the two looks of `ip`, which then says so in other words; one that stays is."""
+
+    def fail(*command: str, text: str | None = None) -> str:
+        raise BedError(f"{' '.join(command)} failed (2): RTNETLINK answers: No such device")
+
+    network.Network().detach("bed-none")
+    monkeypatch.setattr(network, "run", fail)
+    network.Network().detach("bed-none")
+    with pytest.raises(BedError, match="No such device"):
+        network.Network().detach("lo")
 
 
 def test_reboot_keeps_disk_and_addresses_and_runs_user_data_no_more(cloud: Cloud) -> None:
@@ -161,3 +192,24 @@ def test_frozen_host_goes_on_where_it_was(cloud: Cloud) -> None:
 
     assert states - {"Z"} == {"T"}
     until(lambda: int(cloud.ssh(seen, ticks).stdout) > before)
+
+
+def test_what_is_admitted_while_a_host_boots_stays_admitted(bed: Bed) -> None:
+    """The boot does not put back what was in force when it began: a neighbour of the same moment would be shut out."""
+    driver, names = bed.instances.driver, [f"host{number}" for number in range(6)]
+    later = Admission(protocol="tcp", low=4321, high=4321, source="172.31.9.9/32")
+    for number, name in enumerate(names):
+        address = f"172.31.8.{number + 1}"
+        driver.create(
+            HostSpec(name=name, hostname=name, address=address, user="u", authorized_keys=(), user_data=b"#!/bin/sh\n")
+        )
+        driver.start(name, public=None, delay=0.0, ended=lambda: None)
+        driver.admit(name, [later])
+    shut = []
+    for name in names:
+        until(lambda name=name: b"login:" in driver.console(name))  # type: ignore[misc]
+        inside = [word.replace("--all", "--net") for word in driver.enter(name)]
+        rules = subprocess.run([*inside, "iptables", "-S", "INPUT"], capture_output=True, text=True, check=True).stdout
+        shut += [] if "--dport 4321" in rules else [name]
+        driver.remove(name)
+    assert shut == []

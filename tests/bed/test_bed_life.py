@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -105,6 +106,27 @@ def test_shutdown_inside_stops_or_terminates_as_told_at_the_launch(cloud: Cloud,
 
     [after] = cloud.wait([name], state)
     assert after["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_no_describe_shows_a_state_with_the_reason_of_another(cloud: Cloud) -> None:
+    """State and reason are seen together, however fast they change."""
+    [name] = cloud.run()
+    cloud.wait([name], "running")
+    life, enough = cloud.bed.instances.of(name), threading.Event()
+
+    def flip() -> None:
+        while not enough.is_set():
+            life.turn("stopped", code="Client.UserInitiatedShutdown")
+            life.turn("running")
+
+    with ThreadPoolExecutor(1) as threads:
+        flipping = threads.submit(flip)
+        seen = [cloud.look(name) for _ in range(60)]
+        enough.set()
+        flipping.result()
+    reasons = {"stopped": "Client.UserInitiatedShutdown", "running": ""}
+    assert {one["State"]["Name"] for one in seen} == set(reasons)
+    assert [one["StateReason"]["Code"] for one in seen] == [reasons[one["State"]["Name"]] for one in seen]
 
 
 def test_four_hosts_reach_each_other_only_through_what_the_group_opens(cloud: Cloud) -> None:

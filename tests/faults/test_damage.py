@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cloudclusters as cc
+from cloudclusters.cli.edge import run
 from cloudclusters.errors import NodeError, ProviderUnavailable, UnreadableRecord
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,24 @@ def test_damaged_record_names_its_cluster_and_stops_no_other(clean_home: Path) -
     assert cc.clusters() == []
 
 
+def test_command_line_lists_and_sweeps_beside_a_damaged_record(
+    clean_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As its hint says; the others are shown."""
+    bad, good = deployed("bad"), deployed("good")
+    spoil(clean_home, bad)
+
+    for command in (["clusters"], ["cost"], ["sweep", "-y"]):
+        assert run(command) == 0, command
+        said = capsys.readouterr()
+        assert f"the record of cluster {bad.handle}" in said.err, command
+        assert "good" in said.out or "good" in said.err or command == ["cost"]
+    assert run(["sweep", "--all", "-y"]) == 0
+    assert "deleted: 1" in capsys.readouterr().err
+    assert run(["sweep"]) == 0
+    good.terminate()
+
+
 def test_damaged_record_of_an_unfinished_verb_hides_no_other_cluster(clean_home: Path) -> None:
     """It is named in a warning, and the others are listed."""
     bad, good = deployed("bad"), deployed("good")
@@ -69,7 +88,6 @@ def test_silent_provider_hides_no_cluster(clean_home: Path, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr("cloudclusters.provider.local.provider.LocalProvider.describe", silent)
         patch.setattr("cloudclusters.lifecycle.reconcile.look", silent)
-        patch.setattr("cloudclusters.lifecycle.reconnect.look", silent)
         with pytest.warns(UserWarning, match="does not answer"):
             assert cc.clusters() == [cluster]
 

@@ -22,7 +22,7 @@ import cloudclusters as cc
 from cloudclusters.api.compute.book import Book
 from cloudclusters.api.compute.lane import Lane, Seen
 from cloudclusters.api.compute.mapping import _Chunk, _Map
-from cloudclusters.errors import IllegalState, LeaseHeld, NodeError, WorkersLost
+from cloudclusters.errors import IllegalState, LeaseHeld, WorkersLost
 
 
 def two(**more: object) -> cc.Cluster:
@@ -68,12 +68,67 @@ def test_a_look_without_a_scheduler_is_an_error_that_the_watch_knows() -> None:
 
     lane._watch()
 
-    assert events.get(timeout=5) == Seen(0, {})
+    assert events.get(timeout=5) == Seen(0, {}, over=True)
+
+
+def test_a_connection_that_ends_before_tls_began_does_not_end_the_watch() -> None:
+    """Tornado raises a ValueError then."""
+    lane = Lane.__new__(Lane)
+    lane.client = cast("object", SimpleNamespace(status="running"))  # type: ignore[assignment]
+    lane.number, lane._stop, events = 0, threading.Event(), queue.SimpleQueue[object]()
+    lane._post = events.put
+    answers = iter([ValueError("IOStream is not idle; cannot convert to SSL"), {"a": 1}])
+
+    def look() -> dict[str, int]:
+        answer = next(answers, None)
+        if not isinstance(answer, dict):
+            raise answer or OSError("closed")
+        lane.client.status = "closed"
+        return answer
+
+    lane._look = look  # type: ignore[method-assign]
+    lane._watch()
+
+    assert [events.get(timeout=5) for _ in range(2)] == [Seen(0, {"a": 1}), Seen(0, {}, over=True)]
+
+
+def test_a_client_that_failed_is_let_go_of_all_the_same() -> None:
+    """Its `close` raises what ended its connection; terminate went no further than that."""
+    cluster = cc.Cluster.__new__(cc.Cluster)
+    cluster.handle, cluster._of = "A" * 15, SimpleNamespace(os_pid=os.getpid())
+
+    def close(timeout: float) -> None:
+        raise ValueError("IOStream is not idle; cannot convert to SSL")
+
+    cluster._client = ("0", SimpleNamespace(close=close))
+    cluster.close_client()
+    assert cluster._client is None
+
+
+@pytest.mark.slow
+def test_a_client_that_failed_is_replaced_by_one_that_computes(
+    clean_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its `close` raises."""
+    cluster = two()
+    failed = cluster.get_client()
+
+    def close(timeout: float) -> None:
+        raise ValueError("IOStream is not idle; cannot convert to SSL")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failed, "close", close)
+        patch.setattr(failed, "status", "connecting")
+        client = cluster.get_client()
+    assert client is not failed
+    assert client.submit(abs, -3).result(timeout=30) == 3
+    failed.close(timeout=2)
+    cc.terminate(cluster)
 
 
 @pytest.mark.slow
 def test_a_map_whose_first_node_dies_is_told_within_30_seconds(clean_home: Path) -> None:
-    """The scheduler is on it, so nothing can come back any more; terminate still works."""
+    """The scheduler is on it, so nothing can come back any more; restart starts one on the node that is left."""
     cluster = two()
     pids = cc.nodes(cluster)
     soon(lambda: os.kill(agent_of(clean_home, cluster, 0), signal.SIGKILL))
@@ -88,9 +143,26 @@ def test_a_map_whose_first_node_dies_is_told_within_30_seconds(clean_home: Path)
 
     assert time.monotonic() - began < 30
     assert cc.status(cluster, refresh=True).state == "broken"
-    with pytest.raises(NodeError, match="is gone") as caught:
-        cluster.restart()
-    assert "terminate" in caught.value.hint
+    cluster.restart()
+    assert [member.name for member in cluster.members] == ["node1"]
+    assert cc.pmap(slow, [1], pids=cc.nodes(cluster)) == [1]
+    cluster.terminate()
+
+
+@pytest.mark.slow
+def test_a_map_goes_on_with_the_worker_that_its_agent_started_again(clean_home: Path) -> None:
+    """Where no pids were asked for, whoever joins takes part; here it is the only one."""
+    cluster = cc.deploy(cc.cluster(node_count=1, node_process_count=1, node_provider="local"), resolve=True)
+    flag = clean_home / "died"
+
+    def dies_once(x: int) -> int:
+        if x == 5 and not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+    assert cc.pmap(dies_once, range(20)) == list(range(20))
+    assert flag.exists()
     cluster.terminate()
 
 

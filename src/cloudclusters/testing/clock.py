@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+MOMENT, MOMENTS = 0.0005, 100
+"""Seconds of real time that work in threads is given, and how often at most."""
+
 
 class ManualClock:
     """Implements `base.waiting.Clock`; a quarter of an hour passes in milliseconds.
@@ -17,6 +20,8 @@ class ManualClock:
         self._passed = 0.0
         self._sleepers: list[tuple[float, int]] = []
         self._numbers = itertools.count()
+        self.working = 0
+        """Calls in threads that are under way, as who makes them counts them: they take no time by this clock."""
         self.slept: list[float] = []
         """Every sleep that was asked for, in seconds."""
 
@@ -39,9 +44,13 @@ class ManualClock:
         self._sleepers.append(mine)
         try:
             await asyncio.sleep(0)
+            for _ in range(MOMENTS):
+                if not self.working:
+                    break
+                await asyncio.sleep(MOMENT)
             while min(self._sleepers) != mine:  # noqa: ASYNC110 - an event belongs to one loop, a clock does not
                 # a moment of real time, so that work in threads can come to its own next sleep
-                await asyncio.sleep(0.0005)
+                await asyncio.sleep(MOMENT)
         finally:
             self._sleepers.remove(mine)
         self._passed = max(self._passed, mine[0])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
 import msgspec
 
-from cloudclusters.base.cloud import InstanceState, Market
+from cloudclusters.base.cloud import InstanceState, Market, Remain
 from cloudclusters.base.waiting import Clock
 from cloudclusters.provider.fake.cloud import Cloud
 from cloudclusters.provider.fake.machine import Machine, Timing
@@ -102,6 +103,11 @@ class FakeCloud(Cloud):
             prices = world.rules.prices | {instance_type: hourly_usd}
             world.rules = msgspec.structs.replace(world.rules, prices=prices)
 
+    def leave(self, cluster: str, remain: Remain) -> None:
+        """Let something be there beside the machines of a cluster, and stay."""
+        with self.opened() as world:
+            world.remains.setdefault(cluster, []).append(remain)
+
     # Strokes of fate
 
     def reclaim(self, machine: str) -> None:
@@ -122,6 +128,15 @@ class FakeCloud(Cloud):
     def halt(self, machine: str) -> None:
         """Stop a machine from outside, as its owner can in the provider's console."""
         self._end(machine, InstanceState.STOPPED, "stopped from outside")
+
+    def power_off(self, machine: str, *, stop: bool = False) -> None:
+        """Let a machine power itself off: it is deleted then, or stops."""
+        state = InstanceState.STOPPED if stop else InstanceState.TERMINATING
+        self._end(machine, state, "the machine powered itself off", powered_off=True)
+
+    def still(self) -> contextlib.AbstractContextManager[object]:
+        """A block in which no call of this process is under way: who is stopped in it locks nobody out."""
+        return self._keep.still()
 
     # Looking, without a call
 
@@ -148,7 +163,7 @@ class FakeCloud(Cloud):
         with self.opened() as world:
             world.rules = msgspec.structs.replace(world.rules, **changes)
 
-    def _end(self, machine: str, state: InstanceState, reason: str) -> None:
+    def _end(self, machine: str, state: InstanceState, reason: str, *, powered_off: bool = False) -> None:
         with self.opened() as world:
             before = world.machines[machine]
             takes = world.rules.end
@@ -157,6 +172,7 @@ class FakeCloud(Cloud):
                 before,
                 state=state,
                 reason=reason,
+                powered_off=powered_off,
                 looks=takes.looks,
                 due=due,
                 seen=None,

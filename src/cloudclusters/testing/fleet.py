@@ -37,6 +37,12 @@ class FakeFleet:
         assert node.instance is not None
         return await self.meet(node.instance.endpoint)
 
+    async def knock(self, record: ClusterRecord, node: NodeRecord, /, *, timeout: float = 10.0) -> bool:  # noqa: ARG002
+        """Whether a node's machine runs and is not cut off from us."""
+        assert node.instance is not None
+        machine = next((m for m in self._cloud.machines() if m.id == node.instance.id), None)
+        return machine is not None and machine.state is InstanceState.RUNNING and not self._of(machine).cut_off
+
     async def leave(self, cluster: str, nodes: Collection[str] | None = None) -> None:
         """Nothing is kept but the links themselves."""
 
@@ -58,7 +64,7 @@ class FakeFleet:
         if machine is None or machine.state is not InstanceState.RUNNING:
             raise NodeUnreachable(f"nothing answers at {path or endpoint}")
         node = self._of(machine)
-        if node.silent:
+        if node.silent or node.cut_off:
             raise NodeUnreachable(f"the agent at {path} does not answer")
         return node
 
@@ -85,6 +91,13 @@ class FakeFleet:
         node = self.node(cluster, name)
         node.silent = True
         node.part()
+
+    def cut_off(self, cluster: str, name: str = "node0", *, off: bool = True) -> None:
+        """Let nothing pass between us and a node's machine, until told that it is over."""
+        node = self.node(cluster, name)
+        node.cut_off = off
+        if off:
+            node.part()
 
     def alive(self, cluster: str) -> list[str]:
         """The processes that run on machines of a cluster, as `node/process`."""

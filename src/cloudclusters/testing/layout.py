@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from cloudclusters.api.compute.backlog import Backlog
+from cloudclusters.engine.dask.connect import disconnect
 from cloudclusters.engine.protocol import Engine, Kind, Layout, Member, Process
 from cloudclusters.errors import NodeError
 
@@ -70,6 +72,11 @@ class RunningLayout:
         self._client: Client | None = None
         self.running: list[Running] = []
         self.keys: dict[str, str] = {}
+        self.backlog = Backlog()
+
+    def trouble(self) -> str:
+        """Nobody looks after its nodes, so nothing is known of them."""
+        return ""
 
     def __enter__(self) -> Self:
         self.start()
@@ -134,7 +141,7 @@ class RunningLayout:
     def stop(self) -> None:
         """Close the client and kill what still runs."""
         if self._client is not None:
-            self._client.close(timeout=2)
+            disconnect(self._client)
         for one in self.running:
             if one.child.poll() is None:
                 one.child.kill()
@@ -157,6 +164,10 @@ class RunningLayout:
     def is_cut_off(self) -> bool:
         """Its nodes are on this machine."""
         return False
+
+    def why_gone(self) -> str:
+        """Nobody lets go of it."""
+        return ""
 
     def live_workers(self) -> Mapping[int, str]:
         """The workers that live, by pid."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from cloudclusters.errors import NodeError
+from cloudclusters.remote.channel import LeaseRefused
 
 GiB = 1 << 30
 _os_pids = itertools.count(4000)
@@ -95,10 +96,18 @@ class FakeNode:
     """What commands come to, by their first word; others end with 0 and say nothing."""
     silent: bool = False
     """The agent does not answer."""
+    cut_off: bool = False
+    """Nothing passes between us and its machine."""
     files: dict[str, bytes] = field(default_factory=dict)
     processes: dict[str, FakeProcess] = field(default_factory=dict)
+    lease: tuple[int, str, str] = (0, "", "")
+    """Number, holder, and what is said of it; it ends only when it is let go of, or by `lapse`."""
     written: dict[tuple[str, str], str] = field(default_factory=dict)
     """Logs by process and life."""
+    limits: Mapping[str, object] | None = None
+    """What it was told of the cluster's limits; nothing here enforces them."""
+    members: Mapping[str, object] = field(default_factory=dict)
+    """What it says of the others, where it is the head: when it heard them."""
     requests: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     """Everything that the agent was asked."""
     watchers: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[dict[str, object] | None]]] = field(
@@ -109,6 +118,7 @@ class FakeNode:
         """Come up again: files are there, processes are not, the agent answers."""
         self.boot, self.silent = boot, False
         self.processes.clear()
+        self.lapse()
         self.part()
 
     # What may happen to it
@@ -124,11 +134,22 @@ class FakeNode:
             found.restarts += 1
             self._live(found, Fate.READY)
 
+    def notice(self, kind: str, at: float, *, action: str = "terminate") -> None:
+        """Let its agent tell that the machine is taken back."""
+        event: dict[str, object] | None = {"notice": {"kind": kind, "action": action, "at": at, "node": self.name}}
+        for loop, queue in self.watchers:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(queue.put_nowait, event)
+
     def part(self) -> None:
         """End every stream, as when the connection is cut."""
         for loop, queue in self.watchers:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    def lapse(self) -> None:
+        """Let the time of its lease be over."""
+        self.lease = (self.lease[0], "", "")
 
     # What the agent answers
 
@@ -143,6 +164,9 @@ class FakeNode:
                 return {"processes": [self._start(wish) for wish in _mappings(arguments["processes"])]}
             case "stop":
                 return self._stop(arguments.get("names"))
+            case "retire":
+                workers = [p.name for p in self.processes.values() if p.specification.get("kind") == "worker"]
+                return self._stop(arguments.get("names") or workers)
             case "list":
                 return {"processes": [process.as_message() for process in self.processes.values()]}
             case "logs":
@@ -152,6 +176,14 @@ class FakeNode:
                         for (name, life), text in self.written.items()
                     ]
                 }
+            case "limits":
+                return self._limits(arguments.get("limits"))
+            case "lease":
+                return self._give_lease(arguments)
+            case "unlease":
+                if arguments["number"] == self.lease[0]:
+                    self.lapse()
+                return {}
             case "leave":
                 self._stop(None)
                 self.silent = True
@@ -188,6 +220,27 @@ class FakeNode:
             "boot": f"boot-{self.boot}",
             "started": 0.0,
         }
+
+    def _give_lease(self, asked: Mapping[str, object]) -> dict[str, object]:
+        number, holder, said = self.lease
+        if asked["number"] is not None:
+            if asked["number"] != number or not holder:
+                raise LeaseRefused("lost", reason=f"it is with {said or 'nobody'}")
+        elif holder and holder != asked["holder"]:
+            raise LeaseRefused("held", reason=said, held=True)
+        else:
+            said = f"`{asked['verb']}` is being run by {asked['who']}, for 0 s"
+            self.lease = (number + 1, str(asked["holder"]), said)
+        return {"number": self.lease[0]}
+
+    def _limits(self, told: object) -> dict[str, object]:
+        """As an agent that was in use a moment ago, and is so no more."""
+        if isinstance(told, Mapping):
+            self.limits = told
+        idle = None if self.limits is None else self.limits["idle_timeout"]
+        why = "" if idle is None else "idle"
+        said = {"limits": self.limits, "busy": [], "idle_for": 0.0, "strikes_in": idle, "why": why}
+        return {**said, "port": 8700, "members": self.members}
 
     def _write(self, files: Sequence[Mapping[str, object]]) -> dict[str, object]:
         for file in files:

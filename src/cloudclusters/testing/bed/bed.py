@@ -139,6 +139,13 @@ class Bed:
             processes=list(self.hosts.process_ids()),
         )
 
+    def bill(self, *, state: str = "running", least: float = 0.0) -> Mapping[str, float]:
+        """Seconds that each instance was billed since the bed was empty, by the cloud's own clock.
+
+        EC2 bills machines that are running, and every start for a `least` of 60 seconds.
+        """
+        return self.instances.meter.seconds(state, least=least)
+
     def clear(self) -> None:
         """Make the cloud empty, and let nothing go wrong any more: for between two tests."""
         self.faults.clear()
@@ -147,6 +154,7 @@ class Bed:
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(self.hosts.remove, self.hosts.names()))
         self.instances.lives.clear()
+        self.instances.meter.clear()
         for backend in list(ec2_backends[ACCOUNT].values()):
             backend.reset()
         self.front.clear()

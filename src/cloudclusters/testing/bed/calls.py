@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import threading
+import time
 import xml.sax.saxutils
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,8 @@ class Done:
     """The error's code; empty for success."""
     injected: bool
     """The bed made this error on order."""
+    at: float = field(default_factory=time.monotonic)
+    """When it was answered, in seconds of this machine's clock."""
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ It logs and counts, makes what was ordered go wrong, and corrects what moto gets
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import re
 import socket
@@ -50,7 +51,7 @@ class Front:
         self.quotas = Quotas(instances)
         self._launching = Launching(instances, faults, self.groups, self.prices, self.quotas)
         self._answered: dict[tuple[str, str, str], tuple[dict[str, str], Answer]] = {}
-        self._lock = threading.RLock()
+        self._lock, self._one = threading.RLock(), threading.Lock()
         self._own: dict[str, Callable[[Call], Answer]] = {
             "CreatePlacementGroup": self.groups.create,
             "DescribePlacementGroups": self.groups.describe,
@@ -191,8 +192,10 @@ class Front:
 
         inner = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         inner.pop("HTTP_TRANSFER_ENCODING", None)
+        steady = self._instances.turning if call.action.startswith("Describe") else contextlib.nullcontext()
         try:
-            data = b"".join(self._moto(inner, start_response))
+            with self._one, steady:  # moto reads tags while another thread writes some
+                data = b"".join(self._moto(inner, start_response))
         except NotImplementedError:
             return failure(call, "InvalidAction", f"The action {call.action} is not valid for this web service.")
         status = int(given[0][0].split()[0])

@@ -79,6 +79,9 @@ class HostDriver(Protocol):
     def console(self, name: str) -> bytes:
         """What it has written to its console since it was created."""
 
+    def enter(self, name: str) -> Sequence[str]:
+        """The words before a command that let it run on the host, as root and in sight of nobody's sshd."""
+
     def names(self) -> Sequence[str]:
         """Hosts that exist."""
 

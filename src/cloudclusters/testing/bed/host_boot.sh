@@ -62,6 +62,10 @@ echo "-----END SSH HOST KEY KEYS-----"
 /usr/sbin/sshd -D &
 echo "$name login:"
 
+# cloud-init's last stage, at every boot: first these, then what belongs to the first boot.
+for script in /var/lib/cloud/scripts/per-boot/*; do
+    [ ! -x "$script" ] || "$script" >>/var/log/cloud-init-output.log 2>&1 || echo "$script failed"
+done
 if [ ! -e $state/boot-finished ]; then
     sh /run/bed/late >>/var/log/cloud-init-output.log 2>&1 &
     wait $! || echo late >/run/cloud-init/failed

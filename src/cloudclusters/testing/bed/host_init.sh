@@ -1,12 +1,12 @@
 #!/bin/sh
 # host_init.sh DIR LOWER ADDRESS GATEWAY SHARED…: the first half of a host's boot, in its new namespaces but with this
-# machine's programs: its network (once the driver has moved eth0 in), its firewall, its disk; then over to its own root.
+# machine's programs: its network (once the driver has moved eth0 in and set the firewall), its disk; then over to its
+# own root.
 set -eu
 dir=$1 lower=$2 address=$3 gateway=$4
 shift 4
 read -r _go
 ip link set lo up
-iptables-restore <"$dir/firewall"
 ip address add "$address/16" dev eth0
 ip link set eth0 up
 ip route replace default via "$gateway" dev eth0 onlink
@@ -30,6 +30,8 @@ ln -s /proc/self/fd/1 dev/stdout
 ln -s /proc/self/fd/2 dev/stderr
 mount -t tmpfs -o mode=755 run run
 mkdir run/bed run/sshd run/cloud-init
+cat proc/sys/kernel/random/uuid >run/boot_id  # every boot has a name of its own
+mount --bind -o ro run/boot_id proc/sys/kernel/random/boot_id
 mount --bind -o ro "$dir/seed" run/bed
 for folder; do
     if [ -d "$folder" ]; then

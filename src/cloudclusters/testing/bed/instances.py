@@ -24,6 +24,7 @@ from cloudclusters.testing.bed.facts import instance_facts
 from cloudclusters.testing.bed.faults import Faults
 from cloudclusters.testing.bed.host import Admission, BedError, HostDriver, HostSpec
 from cloudclusters.testing.bed.images import has_instance_connect, login_user
+from cloudclusters.testing.bed.meter import Meter
 from cloudclusters.testing.bed.network import Network
 
 ACCOUNT = "123456789012"
@@ -37,6 +38,9 @@ class Life:
     instance: Instance
     born: float
     wants_public: bool
+    meter: Meter
+    turning: threading.Lock
+    """Held while a state and its reason change, and while moto describes: both are seen, or neither."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     reachable_at: float = 0.0
     public: str | None = None
@@ -56,9 +60,11 @@ class Life:
 
     def turn(self, state: str, *, code: str = "", reason: str = "") -> None:
         """Enter a state, with the reason that describes show."""
-        # The reason first: who sees the state must see why.
-        self.instance.state_reason.code, self.instance.state_reason.message = code, reason
-        self.instance._state.name, self.instance._state.code = state, CODES[state]
+        with self.turning:
+            self.instance.state_reason.code, self.instance.state_reason.message = code, reason
+            self.instance._reason = _transition(code, state, self.state, self.instance._reason)
+            self.instance._state.name, self.instance._state.code = state, CODES[state]
+        self.meter.turned(self.instance.id, state)
 
     def groups(self) -> list[SecurityGroup]:
         """Its security groups, over all its interfaces."""
@@ -87,6 +93,8 @@ class Instances:
         self.driver, self._network, self._faults, self._shared = driver, network, faults, shared
         self.pending_delay, self.boot_delay = delays
         self.lives: dict[str, Life] = {}
+        self._refreshing, self.turning = threading.Lock(), threading.Lock()
+        self.meter = Meter()
         self.mistakes: list[BaseException] = []
         """What went wrong in the bed itself, in the background."""
         self._timers: set[threading.Timer] = set()
@@ -166,9 +174,10 @@ class Instances:
 
     def refresh_firewalls(self) -> None:
         """Bring every host's firewall in line with the security groups and their members."""
-        for life in self.living():
-            if self._has_host(life):
-                self.driver.admit(life.instance.id, self._admissions(life))
+        with self._refreshing:  # two launches at once: what was worked out first must not be set last
+            for life in self.living():
+                if self._has_host(life):
+                    self.driver.admit(life.instance.id, self._admissions(life))
 
     def _has_host(self, life: Life) -> bool:
         return life.instance.id in self.driver.names()
@@ -181,7 +190,7 @@ class Instances:
         user = _login_user(reservation.instances[0])
         for instance in reservation.instances:
             nic = instance.nics[0]
-            life = Life(instance, time.monotonic(), bool(nic.public_ip_auto_assign))
+            life = Life(instance, time.monotonic(), bool(nic.public_ip_auto_assign), self.meter, self.turning)
             nic.delete_on_termination = True
             self._settle_address(instance)
             self.lives[instance.id] = life
@@ -355,6 +364,14 @@ class Instances:
         timer.daemon = True
         self._timers.add(timer)
         timer.start()
+
+
+def _transition(code: str, state: str, before: str, said: str) -> str:
+    """What EC2 says of a change of state: when, only where a call asked for it, and of a shutdown from inside not."""
+    if code == "Client.UserInitiatedShutdown":
+        going_on = (before, state) in (("stopping", "stopped"), ("shutting-down", "terminated"))
+        return said if going_on else f"User initiated ({datetime.now(UTC):%Y-%m-%d %H:%M:%S} GMT)"
+    return "User initiated" if code == "Client.InstanceInitiatedShutdown" else code
 
 
 def _let_go(instance: Instance) -> None:

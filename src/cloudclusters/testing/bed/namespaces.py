@@ -86,9 +86,10 @@ class NamespaceHosts:
             if host.running is not None:
                 raise BedError(f"{name} runs already")
             (host.folder / "seed/delay").write_text(f"{delay}\n")
-            (host.folder / "firewall").write_text(firewall(host.admissions))
             process = self._spawn(host)
             init = _only_child(process.pid)
+            # Before its boot goes on, and not by its boot: what is admitted while it boots would else be overwritten.
+            _set_firewall(init, host.admissions)
             link = self._network.attach(init, host.spec.address)
             if public is not None:
                 self._network.translate(public, host.spec.address)
@@ -121,9 +122,15 @@ class NamespaceHosts:
             if list(host.admissions) == list(admissions):
                 return
             host.admissions = tuple(admissions)
-            if host.running is not None:
-                enter = ("nsenter", "-t", str(host.running.init), "--net")
-                run(*enter, "iptables-restore", text=firewall(admissions))
+            running = host.running
+            if running is None:
+                return
+            try:
+                _set_firewall(running.init, admissions)
+            except BedError:
+                # One that ends right now has no firewall to set any more.
+                if _state(running.init) not in "ZX":
+                    raise
 
     def let_in(self, name: str, *, user: str, key: str, seconds: float) -> None:
         """Let sshd know the key until then; it keeps the time itself, in whole seconds, rounded up."""
@@ -163,6 +170,10 @@ class NamespaceHosts:
         path = self._find(name).folder / "console"
         return path.read_bytes() if path.is_file() else b""
 
+    def enter(self, name: str) -> Sequence[str]:
+        """The words before a command that let it run in the host's namespaces."""
+        return ("nsenter", "--all", "--target", str(self._live(name).init))
+
     def names(self) -> Sequence[str]:
         """Hosts that exist, running or stopped."""
         return tuple(self._hosts)
@@ -189,6 +200,7 @@ class NamespaceHosts:
     def _watch(self, host: _Host, running: _Running, delay: float, ended: Callable[[], None]) -> None:
         """Wait for the host's end, tidy its network, and tell, or boot again, if nobody asked for it."""
         code = running.process.wait()
+        self._network.detach(running.link)
         if running.public is not None:
             self._network.forget(running.public, host.spec.address)
         host.running = None
@@ -227,6 +239,11 @@ class NamespaceHosts:
         if name not in self._hosts:
             raise BedError(f"there is no host {name}")
         return self._hosts[name]
+
+
+def _set_firewall(init: int, admissions: Sequence[Admission]) -> None:
+    """Give the host with this first process the rules for what is admitted."""
+    run("nsenter", "-t", str(init), "--net", "iptables-restore", text=firewall(admissions))
 
 
 def _has_ended(running: _Running, number: signal.Signals) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import socket
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -94,6 +95,19 @@ class Network:
         run("ip", "link", "add", link, "type", "veth", *peer)
         run("ip", "link", "set", link, "master", BRIDGE, "up")
         return link
+
+    def detach(self, link: str) -> None:
+        """Take a host's link away, unless the kernel has.
+
+        It clears a network up some time after its last process has ended, seconds under load. Until then what comes to
+        the address is answered, with resets, and the next host that has the address loses connections.
+        """
+        try:
+            run("ip", "link", "delete", link)
+        except BedError:
+            # Whether it is still there, and not in what words `ip` missed it: the kernel may take it between its looks.
+            if link in [name for _, name in socket.if_nameindex()]:
+                raise
 
     def reach(self, address: str) -> None:
         """Let a host's private address be found, also one outside the usual range."""
