@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cloudclusters import aio as aio
     from cloudclusters import errors as errors
     from cloudclusters.api.cluster import Cluster as Cluster
-    from cloudclusters.api.cluster import Node as Node
     from cloudclusters.api.computing import (
         everywhere as everywhere,
     )
@@ -34,7 +33,13 @@ if TYPE_CHECKING:
         deploy as deploy,
     )
     from cloudclusters.api.contracts import (
+        difference as difference,
+    )
+    from cloudclusters.api.contracts import (
         explain as explain,
+    )
+    from cloudclusters.api.contracts import (
+        load_contract as load_contract,
     )
     from cloudclusters.api.contracts import (
         plan as plan,
@@ -45,6 +50,13 @@ if TYPE_CHECKING:
     from cloudclusters.api.contracts import (
         select as select,
     )
+    from cloudclusters.api.costing import cost as cost
+    from cloudclusters.api.dying import (
+        replace as replace,
+    )
+    from cloudclusters.api.dying import (
+        simulate_interruption as simulate_interruption,
+    )
     from cloudclusters.api.knowing import (
         config as config,
     )
@@ -54,6 +66,7 @@ if TYPE_CHECKING:
     from cloudclusters.api.knowing import (
         providers as providers,
     )
+    from cloudclusters.api.members import Node as Node
     from cloudclusters.api.verbs import (
         clusters as clusters,
     )
@@ -62,6 +75,9 @@ if TYPE_CHECKING:
     )
     from cloudclusters.api.verbs import (
         interrupt as interrupt,
+    )
+    from cloudclusters.api.verbs import (
+        limits as limits,
     )
     from cloudclusters.api.verbs import (
         nodes as nodes,
@@ -90,6 +106,8 @@ if TYPE_CHECKING:
     from cloudclusters.api.verbs import (
         terminate as terminate,
     )
+    from cloudclusters.base.notice import Notice as Notice
+    from cloudclusters.contract.difference import Difference as Difference
     from cloudclusters.contract.document import (
         ClusterType as ClusterType,
     )
@@ -99,7 +117,9 @@ if TYPE_CHECKING:
     from cloudclusters.contract.document import (
         Plan as Plan,
     )
+    from cloudclusters.contract.parameters import Parameters as Parameters
     from cloudclusters.contract.resolution import Resolution as Resolution
+    from cloudclusters.contract.schema import contract_schema as contract_schema
     from cloudclusters.errors import CloudClustersError as CloudClustersError
     from cloudclusters.vocabulary import (
         atleast as atleast,
@@ -120,17 +140,25 @@ if TYPE_CHECKING:
         oneof as oneof,
     )
 
+    PeerWorkers = ClusterType.PEER_WORKERS
+    PeerWorkersMPI = ClusterType.PEER_WORKERS_MPI
+    ManagerWorkers = ClusterType.MANAGER_WORKERS
+
 __version__ = "0.1.0"
 
 _WHERE = {
-    "api.cluster": ("Cluster", "Node"),
+    "api.cluster": ("Cluster",),
+    "api.members": ("Node",),
     "api.computing": ("everywhere", "fetchfrom", "pmap"),
-    "api.contracts": ("cluster", "deploy", "explain", "plan", "resolve", "select"),
+    "api.contracts": ("cluster", "deploy", "difference", "explain", "load_contract", "plan", "resolve", "select"),
+    "api.costing": ("cost",),
+    "api.dying": ("replace", "simulate_interruption"),
     "api.knowing": ("config", "features", "providers"),
     "api.verbs": (
         "clusters",
         "entry",
         "interrupt",
+        "limits",
         "nodes",
         "ranks",
         "reconnect",
@@ -141,8 +169,12 @@ _WHERE = {
         "sweep",
         "terminate",
     ),
+    "base.notice": ("Notice",),
+    "contract.difference": ("Difference",),
     "contract.document": ("ClusterType", "Contract", "Plan"),
+    "contract.parameters": ("Parameters",),
     "contract.resolution": ("Resolution",),
+    "contract.schema": ("contract_schema",),
     "errors": ("CloudClustersError",),
     "vocabulary": ("atleast", "atmost", "between", "just", "noneof", "oneof"),
 }

@@ -6,7 +6,8 @@ The message says what happened, with the values; `hint` says what to type next.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 
 class Remedy(enum.Enum):
@@ -59,6 +60,10 @@ class InvalidSetting(CloudClustersError):
     """A configuration key or value that is unknown or malformed; names file, line and key."""
 
 
+class InvalidOverlay(CloudClustersError):
+    """A file of your own rows for the catalog that says what cannot be; names file, line and key or column."""
+
+
 class UnknownName(CloudClustersError):
     """A name that nothing answers to: a feature, a provider, an engine, a file."""
 
@@ -82,12 +87,50 @@ class NotPicklable(CloudClustersError):
 # Resolution
 
 
-class NoMatch(CloudClustersError):
-    """No instance type satisfies the contract; `conflicts` is a minimal set of constraints that clash."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relaxation:
+    """What to ask for instead, and what that would buy; the price in USD per hour, None when it is not known."""
 
-    def __init__(self, message: str, *, hint: str = "", conflicts: Sequence[str] = ()) -> None:
+    instead: Mapping[str, str]
+    """The constraints to write, by feature."""
+    provider: str
+    instance_type: str
+    region: str
+    hourly_usd: float | None
+    """Of one node."""
+    count: int = 1
+    """Nodes that the contract then gets."""
+    price_date: str = ""
+    """The day of the price, as `YYYY-MM-DD`; empty where it is not known."""
+
+    def __str__(self) -> str:
+        price = "at an unknown price" if self.hourly_usd is None else f"for {self.hourly_usd:g} USD/h"
+        place = f" in {self.region}" if self.region else ""
+        many, each = (f"{self.count} x ", " each") if self.count > 1 else ("", "")
+        day = f" (price of {self.price_date})" if self.price_date else ""
+        bought = f"{many}{self.instance_type} at {self.provider}{place} {price}{each if self.hourly_usd else ''}{day}"
+        return f"{' and '.join(self.instead.values())} buys {bought}"
+
+
+class NoMatch(CloudClustersError):
+    """No instance type satisfies the contract.
+
+    `conflicts` is the smallest set of constraints that clash, `conflict_sets` are all minimal ones, that one first;
+    `relaxations` say what to ask for instead, the nearest first.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        conflict_sets: Sequence[Sequence[str]] = (),
+        relaxations: Sequence[Relaxation] = (),
+    ) -> None:
         super().__init__(message, hint=hint)
-        self.conflicts = tuple(conflicts)
+        self.conflict_sets = tuple(map(tuple, conflict_sets))
+        self.conflicts = self.conflict_sets[0] if self.conflict_sets else ()
+        self.relaxations = tuple(relaxations)
 
 
 class Ambiguous(CloudClustersError):

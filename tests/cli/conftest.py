@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cloudclusters.api.session import session
-from cloudclusters.base.cloud import Holding, Instance, InstanceState, Offer, Place, Slot
+from cloudclusters.base.cloud import NOTHING, Holding, Instance, InstanceState, Offer, Place, Slot
 from cloudclusters.base.handle import new_handle
 from cloudclusters.cli.edge import run
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
@@ -49,6 +49,17 @@ def ccl(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.M
         code = run(words)
         said = capfd.readouterr()
         return Answer(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def anew(ccl: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Call the command line with nothing remembered from the call before."""
+
+    def call(*words: str) -> Answer:
+        monkeypatch.setattr("cloudclusters.api.session._current", None)
+        return ccl(*words)
 
     return call
 
@@ -96,7 +107,7 @@ def recorded() -> Record:
         handle, store = new_handle(), session().store
         offer = Offer(provider=provider, instance_type="f.large", place=Place("here"), hourly_usd=price)
         alive = state in (ClusterState.RUNNING, ClusterState.BROKEN)
-        nodes = tuple(_node(handle, index, offer, alive=alive) for index in range(2))
+        nodes = tuple(_node(handle, index, offer, alive=alive, at=at) for index in range(2))
         record = ClusterRecord(
             handle=handle,
             name=name,
@@ -109,6 +120,7 @@ def recorded() -> Record:
             ),
             holding=Holding(provider=provider, cluster=handle, owner=store.owner, store=store.id, place=Place("here")),
             nodes=nodes,
+            rates=NOTHING,
             history=(Change(state, at, 2 if alive else 0, None if price is None else 2 * price * alive),),
             seen=at,
         )
@@ -120,14 +132,15 @@ def recorded() -> Record:
     return write
 
 
-def _node(handle: str, index: int, offer: Offer, *, alive: bool) -> NodeRecord:
+def _node(handle: str, index: int, offer: Offer, *, alive: bool, at: float) -> NodeRecord:
     instance = Instance(
-        id=f"i-{index}",
+        id=f"i-{index}-{handle}",
         slot=Slot("peer", index),
         token=handle,
         state=InstanceState.RUNNING if alive else InstanceState.STOPPED,
         instance_type=offer.instance_type,
         place=offer.place,
         inner_address=f"10.0.0.{index}",
+        launched_at=at,
     )
     return NodeRecord(slot=Slot("peer", index), offer=offer, token=handle, instance=instance)

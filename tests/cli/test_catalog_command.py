@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 import pytest
 
@@ -67,17 +68,6 @@ def cirrus(monkeypatch: pytest.MonkeyPatch) -> Cirrus:
     monkeypatch.setitem(sys.modules, "cirrus_plugin", module)
     monkeypatch.setitem(registry.BUILT_IN, "ec2", "cirrus_plugin")
     return made
-
-
-@pytest.fixture
-def anew(ccl: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call the command line with nothing remembered from the call before."""
-
-    def call(*words: str) -> object:
-        monkeypatch.setattr("cloudclusters.api.session._current", None)
-        return ccl(*words)
-
-    return call
 
 
 def test_a_refresh_is_told_and_then_used(cirrus: Cirrus, anew: Call) -> None:
@@ -167,6 +157,8 @@ def test_the_difference_may_be_elsewhere(cirrus: Cirrus, anew: Call) -> None:
     ("words", "said"),
     [
         (("--provider", "local"), "local cannot say what it sells"),
+        (("--provider", "gcp"), "gcp cannot say what it sells"),
+        (("--provider", "nobody"), "hint: the providers are: local, ec2\n"),
         (("--provider", "ec3"), "did you mean 'ec2'"),
         (("--provider", "ec2", "--region", "moon"), "no region 'moon'"),
         ((), "--provider"),
@@ -179,6 +171,27 @@ def test_what_cannot_be_refreshed_is_told(cirrus: Cirrus, anew: Call, words: tup
     assert answer.code in (1, 2)
     assert said in answer.err
     assert not stored.place(session().home).exists()
+
+
+def test_a_family_shows_its_types(ccl: Call) -> None:
+    """The smallest first, with the lowest price of each; what is neither type nor family is told."""
+    rows = ccl("catalog", "show", "t3", "--json").data
+
+    assert [row["instance_type"] for row in rows][:3] == ["t3.nano", "t3.micro", "t3.small"]
+    assert {row["instance_type"].split(".")[0] for row in rows} == {"t3"}
+    assert "t3.2xlarge" in ccl("catalog", "show", "t3").out
+    assert "no instance type or family 't33'; did you mean 't3'" in ccl("catalog", "show", "t33").err
+    odd = ccl("catalog", "show", "\udcff")
+    assert (odd.code, r"no instance type or family '\udcff'" in odd.err) == (1, True)
+
+
+def test_a_file_that_is_no_catalog_is_told(ccl: Call, tmp_path: Path) -> None:
+    """It is the file that is wrong, and not the installation."""
+    (tmp_path / "notes.txt").write_text("no catalog", encoding="utf-8")
+    answer = ccl("catalog", "diff", "notes.txt")
+
+    assert (answer.code, "reinstall" in answer.err) == (1, False)
+    assert "hint: name a catalog's file of this release" in answer.err
 
 
 def test_a_damaged_catalog_is_told_and_not_used(cirrus: Cirrus, anew: Call, program: Call) -> None:
@@ -213,3 +226,40 @@ def test_the_program_that_refreshed_uses_the_new_catalog(cirrus: Cirrus) -> None
 
     assert of.catalog.digest != before
     assert of.catalog.machine_type("ec2", "x99.large") is not None
+
+
+def test_a_refresh_keeps_what_it_replaces(cirrus: Cirrus, anew: Call) -> None:
+    """The packaged one first, then its own; `reset` keeps the last one, too."""
+    for usd in (0.5, 0.6):
+        cirrus.usd = usd
+        anew("catalog", "refresh", "--provider", "ec2")
+    anew("catalog", "reset")
+    rows = anew("catalog", "pin", "--json").data
+
+    assert [row["name"] for row in rows] == ["2026-11-20", DAY, f"{DAY}.2"]
+    assert [row["source"].partition(" on ")[0] for row in rows] == ["the packaged snapshot", "ec2 asked", "ec2 asked"]
+    (moved,) = anew("catalog", "diff", f"{DAY}.1", "--type", "t3.xlarge", "--json").data["down"]
+    assert (moved["before_usd"], moved["after_usd"]) == (0.5, 0.1664)
+
+
+def test_a_refresh_while_one_is_pinned_says_so(cirrus: Cirrus, anew: Call) -> None:
+    """It is made over the newest one, and used from `unpin` on."""
+    anew("catalog", "pin", "2026-11-20")
+    answer = anew("catalog", "refresh", "--provider", "ec2")
+
+    assert answer.code == 0
+    assert "the catalog 2026-11-20 stays pinned and in use" in answer.err
+    assert anew("catalog", "show", "--json").data["source"] == "the packaged snapshot"
+    anew("catalog", "unpin")
+    assert anew("catalog", "show", "--json").data["source"].startswith("ec2 asked on")
+
+
+def test_a_refresh_knows_nothing_of_an_overlay(cirrus: Cirrus, anew: Call, tmp_path: Path) -> None:
+    """The user's own rows lie over the new catalog, and do not become part of it."""
+    path = tmp_path / "mine.csv"
+    path.write_text("provider,instance_type,vcpus\nec2,t3.xlarge,5\n")
+    (tmp_path / "cloudclusters.toml").write_text('[defaults]\ncatalog_overlay = "mine.csv"\n')
+    anew("catalog", "refresh", "--provider", "ec2")
+    assert [m["vcpus"] for m in anew("catalog", "show", "t3.xlarge", "--json").data] == [5]
+    (tmp_path / "cloudclusters.toml").unlink()
+    assert [m["vcpus"] for m in anew("catalog", "show", "t3.xlarge", "--json").data] == [4]

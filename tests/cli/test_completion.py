@@ -42,7 +42,14 @@ def test_each_shell_gets_a_script_for_both_names(ccl: Call, shell: str) -> None:
 
 def test_commands_are_completed() -> None:
     """By their beginning."""
-    assert _completions("re") == ["resolve", "resume", "restart", "reconnect"]
+    assert _completions("re") == ["resolve", "resume", "restart", "replace", "reconnect"]
+
+
+def test_contract_commands_and_files_are_completed() -> None:
+    """The parts of a command, and files where a contract's may stand."""
+    assert _completions("contract", "") == ["diff", "schema", "show"]
+    assert _completions("contract", "diff", "tr") == ["tr"]
+    assert _completions("resolve", "tr") == ["tr"]
 
 
 def test_clusters_are_completed_by_name_or_handle(recorded: Record) -> None:

@@ -14,7 +14,7 @@ Recorded = Callable[..., ClusterRecord]
 
 def test_price_of_what_is_bought_comes_before_the_yes(recorded: Recorded) -> None:
     """What it adds, not what it comes to."""
-    assert "Buy 3 more nodes (f.large)" in _growth(recorded(price=0.5), 5)
+    assert "Buy 3 more nodes (3 x f.large)" in _growth(recorded(price=0.5), 5)
     assert "$1.5 per hour" in _growth(recorded(price=0.5), 5).replace("1.50", "1.5")
     assert "an unknown price" in _growth(recorded(price=None), 3)
 

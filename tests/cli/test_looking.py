@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cloudclusters.cli.costs import hourly, spent
-from cloudclusters.store.record import Change, ClusterRecord, ClusterState
+from cloudclusters.lifecycle.spending import hourly, spent
+from cloudclusters.store.record import ClusterRecord, ClusterState
 
 Call = Callable[..., object]
 Record = Callable[..., ClusterRecord]
@@ -68,18 +68,14 @@ def test_nodes_of_a_cluster_that_does_not_run_are_those_last_seen(ccl: Call, rec
     assert "interrupted" in answer.err
 
 
-def test_price_so_far_counts_paid_hours_only(recorded: Record) -> None:
-    """Machines are paid from state to state; nothing while interrupted."""
+def test_price_so_far_goes_on_while_machines_run(recorded: Record) -> None:
+    """It is the ledger's, from the launch on; what is stopped costs no more."""
     record = recorded(at=0.0)
-    history = (
-        Change(ClusterState.RUNNING, 0.0, 2, 4.0),
-        Change(ClusterState.INTERRUPTED, 3600.0, 0, 0.0),
-        Change(ClusterState.RUNNING, 7200.0, 1, 2.0),
-    )
-    record = _with_history(record, history)
+    assert spent(record, record.spent.at + 3600) == pytest.approx(record.spent.usd + 4.0)
+    assert hourly(record) == 4.0
 
-    assert spent(record, 9000.0) == pytest.approx(5.0)
-    assert hourly(record) == 2.0
+    stopped = recorded(state=ClusterState.INTERRUPTED)
+    assert (spent(stopped, 1e10), hourly(stopped)) == (0, 0)
 
 
 def test_an_unknown_price_stays_unknown(recorded: Record) -> None:
@@ -88,9 +84,3 @@ def test_an_unknown_price_stays_unknown(recorded: Record) -> None:
 
     assert spent(record, 9000.0) is None
     assert hourly(record) is None
-
-
-def _with_history(record: ClusterRecord, history: tuple[Change, ...]) -> ClusterRecord:
-    import msgspec
-
-    return msgspec.structs.replace(record, history=history)

@@ -21,7 +21,7 @@ def terminated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The clusters that `terminate` was called for; nothing is done."""
     called: list[str] = []
 
-    def terminate(*clusters: str) -> list[Cluster]:
+    def terminate(*clusters: str, force: bool) -> list[Cluster]:
         called.extend(clusters)
         return [Cluster(session().store.find(cluster)) for cluster in clusters]
 

@@ -63,3 +63,31 @@ def test_help_names_every_command_and_alias() -> None:
 
     assert all(f"\n  {name} " in text for name in COMMANDS)
     assert all(alias in text for alias in ALIASES)
+
+
+_INTERRUPTED = """
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["cloudclusters", "clusters"]
+from cloudclusters.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["cloudclusters.cli.edge", "cloudclusters.cli.frame", "click", "cloudclusters.cli.command.looking"]
+)
+def test_ctrl_c_while_modules_are_loaded_gets_no_traceback(module: str) -> None:
+    """Nothing has begun: one line, and the exit code of Ctrl-C."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED.format(module=module)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "stopped by Ctrl-C\n")

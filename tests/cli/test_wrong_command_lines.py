@@ -37,6 +37,9 @@ USAGE = [
     ("completion tcsh", "is not one of"),
     ("clusters extra", "unexpected extra argument"),
     ("resolve broken.toml node_count=2", "not both"),
+    ("deploy node_provider=local --idle-timeout soon", "write 90s"),
+    ("deploy node_provider=local --max-cost 0", "--max-cost"),
+    ("deploy node_provider=local --at-limit explode", "stop"),
 ]
 MENDED_BY_THE_USER = [
     ("status garbage!", "no cluster has the name or handle 'garbage!'"),
@@ -71,6 +74,7 @@ MENDED_BY_THE_USER = [
     ("resolve unknown.toml", "unknown.toml:2"),
     ("resolve unit.toml", "unit.toml:1"),
     ("resolve latin.toml", "latin.toml"),
+    ("deploy node_provider=local max_lifetime=long -y", "max_lifetime"),
     ("deploy cluster_type=ManagerWorkers node_provider=local node_count=2 -y", "ManagerWorkers"),
     ("explain node_provider=local --why-not no.such", "no.such"),
     ("features node_memry_size", "node_memory_size"),

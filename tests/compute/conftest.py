@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudclusters.engine.dask import DaskEngine
-from cloudclusters.engine.dask.connect import connect
+from cloudclusters.engine.dask.connect import connect, disconnect
 from cloudclusters.testing.layout import RunningLayout, loopback_members
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class Relayed:
     def __init__(self, cluster: RunningLayout) -> None:
         self._cluster = cluster
         self.handle = cluster.handle
+        self.backlog = cluster.backlog
         forward = next(f for f in cluster.layout.forwards if f.name == "scheduler")
         self.relay = Relay((forward.address, forward.port))
         self._client = connect({"scheduler": self.relay.address}, cluster.keys)
@@ -109,9 +110,17 @@ class Relayed:
         """The client behind the relay."""
         return self._client
 
+    def trouble(self) -> str:
+        """None."""
+        return ""
+
     def is_cut_off(self) -> bool:
         """As the relay is."""
         return not self.relay.flows.is_set()
+
+    def why_gone(self) -> str:
+        """Nobody lets go of it."""
+        return ""
 
     def live_workers(self) -> Mapping[int, str]:
         """Those of the cluster."""
@@ -119,7 +128,7 @@ class Relayed:
 
     def close(self) -> None:
         """Let go."""
-        self._client.close(timeout=2)
+        disconnect(self._client)
         self.relay.close()
 
 

@@ -21,9 +21,17 @@ class Known:
         """Not needed here."""
         raise NotImplementedError
 
+    def trouble(self) -> str:
+        """None."""
+        return ""
+
     def is_cut_off(self) -> bool:
         """Its nodes are on this machine."""
         return False
+
+    def why_gone(self) -> str:
+        """Nobody lets go of it."""
+        return ""
 
     def live_workers(self) -> Mapping[int, str]:
         """The worker, or the error of a cluster that is going."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from cloudclusters.api.compute.team import shares
+from cloudclusters.api.compute.team import lost, shares
 from cloudclusters.errors import UnknownName, WorkersLost
 
 
@@ -16,14 +16,23 @@ class Cluster:
     def __init__(self, handle: str, *pids: int) -> None:
         self.handle = handle
         self._pids = pids
+        self.gone = ""
 
     def get_client(self) -> object:
         """Not needed here."""
         raise NotImplementedError
 
+    def trouble(self) -> str:
+        """None."""
+        return ""
+
     def is_cut_off(self) -> bool:
         """Its nodes are on this machine."""
         return False
+
+    def why_gone(self) -> str:
+        """As it was told."""
+        return self.gone
 
     def live_workers(self) -> Mapping[int, str]:
         """By pid."""
@@ -55,3 +64,22 @@ def test_no_worker_at_all_is_told() -> None:
     """Rather than an empty result."""
     with pytest.raises(WorkersLost, match="no worker to compute on"):
         shares([Cluster("c")])
+
+
+def test_a_cluster_that_let_go_by_itself_is_told_apart_from_lost_workers() -> None:
+    """Whoever computes learns which limit it was."""
+    a, b = Cluster("a", 2), Cluster("b", 4)
+    b.gone = "let go by itself: it has lived for 8h"
+
+    error = lost("pmap stopped after 5 items", shares([a, b]))
+
+    assert error.message == "pmap stopped after 5 items: cluster b let go by itself: it has lived for 8h"
+    assert "no worker is left of pid 2" in lost("pmap stopped", shares([a])).message
+
+
+def test_scheduler_that_is_silent_is_named() -> None:
+    """Its workers may live: it is not they who are lost."""
+    (share,) = shares([Cluster("one", 2)], [2])
+    error = lost("a map", [share], silent=[share])
+    assert "the scheduler of one does not answer any more" in error.message
+    assert "restart" in error.hint

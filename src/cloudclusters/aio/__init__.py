@@ -16,7 +16,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, overload
 
-from cloudclusters.api import computing, on_nodes, verbs
+from cloudclusters.api import computing, costing, dying, on_nodes, verbs
 from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.contracts import Deployable, deploying_plan
 from cloudclusters.api.deploying import Wait, begin, check_wait, within
@@ -25,17 +25,22 @@ from cloudclusters.api.session import session
 from cloudclusters.api.taking_up import reconnect_each
 from cloudclusters.api.targets import Target, handle_of, handles_of
 from cloudclusters.base.loop import core_loop
+from cloudclusters.lifecycle import change_limits as _change_limits
 from cloudclusters.lifecycle import deploy as _deploy
 from cloudclusters.lifecycle import files as _files
 from cloudclusters.lifecycle import interrupt as _interrupt
+from cloudclusters.lifecycle import outlook as _outlook
 from cloudclusters.lifecycle import restart as _restart
 from cloudclusters.lifecycle import resume as _resume
-from cloudclusters.lifecycle import scale as _scale
 from cloudclusters.lifecycle import sweep as _sweep
 from cloudclusters.lifecycle import terminate as _terminate
 from cloudclusters.store.record import ClusterRecord
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from cloudclusters.contract.limits import LimitOptions
+    from cloudclusters.lifecycle.deadline import Outlook
     from cloudclusters.lifecycle.files import Copied
     from cloudclusters.lifecycle.sweep import Finding
 
@@ -43,20 +48,24 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 __all__ = [
+    "cost",
     "deploy",
     "entry",
     "everywhere",
     "fetchfrom",
     "get",
     "interrupt",
+    "limits",
     "nodes",
     "pmap",
     "put",
     "ranks",
     "reconnect",
+    "replace",
     "restart",
     "resume",
     "scale",
+    "simulate_interruption",
     "status",
     "sweep",
     "sync",
@@ -83,11 +92,12 @@ async def deploy(
     wait: Wait = "all",
     timeout: float | None = None,
     keep: bool = False,
+    **limits: Unpack[LimitOptions],
 ) -> Cluster:
     """As `cloudclusters.deploy`; a cancellation deletes what was made before it gets through."""
     check_wait(wait, timeout)
     of = session()
-    plan = deploying_plan(of, target, resolve=resolve)
+    plan = deploying_plan(of, target, resolve=resolve, limits=limits)
     if wait == "all":
         work = within(_deploy.deploy(of.context, plan, name=name, keep=keep), timeout)
         record = await core_loop().bridge(work)
@@ -124,12 +134,12 @@ async def restart(*clusters: Target) -> Cluster | list[Cluster]:
 
 
 @overload
-async def terminate(cluster: Target, /) -> Cluster: ...
+async def terminate(cluster: Target, /, *, force: bool = ...) -> Cluster: ...
 @overload
-async def terminate(cluster: Target, /, *more: Target) -> list[Cluster]: ...
-async def terminate(*clusters: Target) -> Cluster | list[Cluster]:
+async def terminate(cluster: Target, /, *more: Target, force: bool = ...) -> list[Cluster]: ...
+async def terminate(*clusters: Target, force: bool = False) -> Cluster | list[Cluster]:
     """As `cloudclusters.terminate`."""
-    return await _each(_terminate.terminate, clusters, ends_processes=True)
+    return await _each(functools.partial(_terminate.terminate, force=force), clusters, ends_processes=True)
 
 
 @overload
@@ -146,8 +156,39 @@ async def scale(cluster: Target, n: int) -> Cluster:
     """As `cloudclusters.scale`."""
     of = session()
     found = cluster if isinstance(cluster, Cluster) else kept(of, handle_of(cluster, of))
-    await asyncio.to_thread(found.retire_beyond, n)
-    await core_loop().bridge(_scale.scale(of.context, found.handle, n))
+    await asyncio.to_thread(of.end_adapting, found.handle)
+    await core_loop().bridge(verbs.scaling(of, found.handle, n))
+    return found
+
+
+async def limits(cluster: Target, **changes: Unpack[LimitOptions]) -> Outlook:
+    """As `cloudclusters.limits`."""
+    of = session()
+    handle = handle_of(cluster, of)
+    if changes:
+        await core_loop().bridge(_change_limits.change_limits(of.context, handle, changes))
+    record = await asyncio.to_thread(verbs.status, handle)
+    return await core_loop().bridge(_outlook.look_out(of.context, record))
+
+
+async def replace(cluster: Target, node: str, *, buy: bool = True) -> Cluster:
+    """As `cloudclusters.replace`."""
+    of = session()
+    found = cluster if isinstance(cluster, Cluster) else kept(of, handle_of(cluster, of))
+    await asyncio.to_thread(dying.part_from, found, node, of)
+    await core_loop().bridge(dying.replacing(of, found.handle, node, buy=buy))
+    return found
+
+
+async def simulate_interruption(
+    cluster: Target, node: str, *, notice: float = 120.0, kind: str = "interruption"
+) -> Cluster:
+    """As `cloudclusters.simulate_interruption`."""
+    from cloudclusters.lifecycle.interruption import simulate_interruption as verb
+
+    of = session()
+    found = cluster if isinstance(cluster, Cluster) else kept(of, handle_of(cluster, of))
+    await core_loop().bridge(verb(of.context, found.handle, node, notice=notice, kind=kind))
     return found
 
 
@@ -204,7 +245,7 @@ async def sync(
 
 
 def _in_thread(call: Callable[P, T]) -> Callable[P, asyncio.Future[T]]:
-    """What blocks on Dask's own loop is awaited through a thread; it changes nothing at a provider."""
+    """What blocks, as on Dask's own loop, is awaited through a thread; it changes nothing at a provider."""
 
     def awaitable(*args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         return asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
@@ -215,6 +256,7 @@ def _in_thread(call: Callable[P, T]) -> Callable[P, asyncio.Future[T]]:
 
 
 nodes = _in_thread(verbs.nodes)
+cost = _in_thread(costing.cost)
 entry = _in_thread(verbs.entry)
 ranks = _in_thread(verbs.ranks)
 pmap = _in_thread(computing.pmap)

@@ -3,52 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from cloudclusters.api.members import Node, forwards_of, keys_of, members_of
 from cloudclusters.api.session import Session, session
-from cloudclusters.base.loop import core_loop
+from cloudclusters.api.watching import watcher
+from cloudclusters.base.loop import core_loop, has_ended
 from cloudclusters.base.table import counted
 from cloudclusters.engine.protocol import Kind
-from cloudclusters.errors import NodeError, WaitTimeout
-from cloudclusters.lifecycle import keys, links, processes
-from cloudclusters.lifecycle.entering import reached_at
-from cloudclusters.lifecycle.links import open_one
+from cloudclusters.errors import InvalidContract, NodeError, WaitTimeout
+from cloudclusters.lifecycle import links, processes
 from cloudclusters.lifecycle.state import check_allowed
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+    from typing import Unpack
 
     from distributed import Client
     from distributed.security import Security
 
+    from cloudclusters.api.compute.backlog import Backlog
     from cloudclusters.api.dask_cluster import DaskCluster
+    from cloudclusters.base.notice import Notice
     from cloudclusters.contract.document import Plan
+    from cloudclusters.contract.limits import LimitOptions
+    from cloudclusters.lifecycle.deadline import Outlook
     from cloudclusters.lifecycle.files import Copied
     from cloudclusters.lifecycle.processes import Worker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A member of a cluster, as last seen."""
-
-    name: str
-    role: str
-    state: str
-    inner_address: str
-    public_address: str
-    instance: str
-    instance_type: str
-    hourly_usd: float | None
+COOLDOWN = 300.0
+"""Seconds without a task after which `adapt` lets go of a node."""
 
 
 def kept(of: Session, handle: str) -> Cluster:
     """The one `Cluster` object of this program for a handle, so that its client is kept."""
-    return of.kept.setdefault(handle, Cluster(handle, of=of))
+    found = of.kept.setdefault(handle, Cluster(handle, of=of))
+    of.keep_claims()
+    return found
 
 
 class Cluster:
@@ -63,6 +58,7 @@ class Cluster:
         self.handle = handle
         self._of = of or session()
         self._client: tuple[str, Client] | None = None
+        self._backlog: Backlog | None = None
 
     def __repr__(self) -> str:
         record = self.record
@@ -110,26 +106,17 @@ class Cluster:
     @property
     def members(self) -> list[Node]:
         """The cluster's nodes, in order, as last seen."""
-        return [
-            Node(
-                name=node.name,
-                role=node.slot.role,
-                state=node.instance.state.value if node.instance else "requested",
-                inner_address=node.instance.inner_address if node.instance else "",
-                public_address=node.instance.public_address if node.instance else "",
-                instance=node.instance.id if node.instance else "",
-                instance_type=node.offer.instance_type,
-                hourly_usd=node.offer.hourly_usd,
-            )
-            for node in self.record.nodes
-        ]
+        return members_of(self.record)
 
     # Workers
 
     def _living(self) -> list[Worker]:
         record = self.record
         check_allowed(record, "compute")
-        return core_loop().run(processes.living(self._session.context, record))
+        found = core_loop().run(processes.living(self._session.context, record))
+        if record.layout.processes and not found and self.why_gone():
+            check_allowed(self.record, "compute")
+        return found
 
     def workers(self) -> list[Worker]:
         """Every living process of the cluster with its pid, node and state: workers first, then the scheduler.
@@ -166,29 +153,13 @@ class Cluster:
 
         return core_loop().run(is_cut_off(self._session.context, self.record))
 
+    def why_gone(self) -> str:
+        """Why it does not answer, when it let go of its machines by itself; else empty. Looks at its provider."""
+        from cloudclusters.lifecycle.reconnect import why_gone
+
+        return core_loop().run(why_gone(self._session.context, self.handle))
+
     # The scheduler
-
-    def _forwards(self, record: ClusterRecord) -> dict[str, str]:
-        async def open_them() -> dict[str, str]:
-            context, nodes = self._session.context, {node.name: node for node in record.nodes}
-            ends = {f.node: await open_one(context, record, nodes[f.node], patience=0) for f in record.layout.forwards}
-            return {
-                f.name: reached_at(record, f) or await ends[f.node].forward(f.address, f.port)
-                for f in record.layout.forwards
-            }
-
-        return core_loop().run(open_them())
-
-    def _keys(self, record: ClusterRecord) -> dict[str, str]:
-        from cloudclusters.engine.registry import engine
-
-        found = keys.paths(self._session.home, self.handle, tuple(engine(record.plan.engine).secrets))
-        if not all(Path(path).is_file() for path in found.values()):
-            raise NodeError(
-                f"the keys of {self.handle} are no longer in {keys.folder(self._session.home, self.handle)}",
-                hint=f"`cloudclusters restart {self.handle}` makes new ones, with fresh workers",
-            )
-        return found
 
     def get_client(self) -> Client:
         """A plain `distributed.Client` of the cluster's scheduler; the same one until the scheduler is replaced.
@@ -204,29 +175,63 @@ class Cluster:
         if self._client is not None:
             life, client = self._client
             if life == entry and client.status == "running":
+                core_loop().run(watcher(self._session, self.handle).begin())
                 return client
-            client.close(timeout=2)
-        client = engine(record.plan.engine).client(self._forwards(record), self._keys(record))
+            self.close_client()
+        client = engine(record.plan.engine).client(forwards_of(self._session, record), keys_of(self._session, record))
         self._client = (entry, client)
         hear_output(self, client)
+        core_loop().run(watcher(self._session, self.handle).begin())
         return client
+
+    @property
+    def open_client(self) -> Client | None:
+        """The client that `get_client` made and that is still kept."""
+        return None if self._client is None else self._client[1]
+
+    @property
+    def backlog(self) -> Backlog:
+        """What the maps of this program still have for it; `adapt` goes by it."""
+        from cloudclusters.api.compute.backlog import Backlog
+
+        self._backlog = self._backlog or Backlog()
+        return self._backlog
+
+    def on_notice(self, hook: Callable[[Notice], object]) -> None:
+        """Call a function when a provider says that it takes a node's machine back, or that it is wise to leave it.
+
+        It is given a `Notice`, in a thread of its own, while this program runs; what it raises is logged. For a script
+        that runs on the node itself, see the setting `on_notice`.
+        """
+        if not callable(hook):
+            raise InvalidContract(f"{hook!r} cannot be called", hint="give a function of one argument, the notice")
+        found = watcher(self._session, self.handle)
+        found.hooks.append(hook)
+        core_loop().run(found.begin())
+
+    def trouble(self) -> str:
+        """Which nodes are lost, hung or cut off, and why, as far as this program knows; empty when none is."""
+        return watcher(self._session, self.handle).trouble
 
     @property
     def scheduler_address(self) -> str:
         """Where the scheduler answers for this process, as `tls://host:port`."""
-        return f"tls://{self._forwards(self.record)['scheduler']}"
+        return f"tls://{forwards_of(self._session, self.record)['scheduler']}"
 
     @property
     def security(self) -> Security:
         """The TLS material that a Dask client of this cluster needs."""
         from cloudclusters.engine.dask import security
 
-        return security(self._keys(self.record))
+        return security(keys_of(self._session, self.record))
 
     @property
     def dashboard_link(self) -> str:
-        """Where the Dask dashboard answers for this process; it shows pages when bokeh is installed on node 0."""
-        return f"http://{self._forwards(self.record)['dashboard']}/status"
+        """Where the Dask dashboard answers for this process; it shows pages when bokeh is installed on node 0.
+
+        It asks nobody who he is: from now on, and until we let go, every user of this machine can look at it.
+        """
+        return f"http://{forwards_of(self._session, self.record, name='dashboard')['dashboard']}/status"
 
     @property
     def dask(self) -> DaskCluster:
@@ -242,10 +247,9 @@ class Cluster:
         """
         pending = self._session.pending.get(self.handle)
         if pending is not None:
-            try:
-                pending.result(timeout)
-            except TimeoutError as exc:
-                raise WaitTimeout(f"the deploy of {self.handle} still goes on after {timeout:g} s") from exc
+            if not has_ended(pending, timeout):
+                raise WaitTimeout(f"the deploy of {self.handle} still goes on after {timeout:g} s")
+            pending.result()
         return self
 
     def wait_for_workers(self, n_workers: int = 1, timeout: float | None = None) -> None:
@@ -261,22 +265,22 @@ class Cluster:
 
         return get_executor(self)
 
-    def retire_beyond(self, n: int) -> None:
-        """Move work and results away from the nodes that `scale(n)` lets go of; waits until they are moved."""
-        from cloudclusters.lifecycle.reconcile import reconcile
-        from cloudclusters.lifecycle.scale import check_count, leaving
+    def adapt(self, minimum: int | None = 1, maximum: int | None = None, *, cooldown: float = COOLDOWN) -> None:
+        """Let the cluster grow and shrink with its Dask tasks, in whole nodes, until this program ends it.
 
-        check_count(n)
-        record = self.record
-        if record.state in ClusterState.under_way():  # of a dead process, or the lease says so
-            record = core_loop().run(reconcile(self._session.context, self.handle))
-        check_allowed(record, "scale")
-        going = leaving(record, n)
-        if not going:
-            return
-        names = [w.full_name for w in self._living() if w.kind is Kind.WORKER and w.node in going]
-        if names and record.layout.forwards:
-            self.get_client().retire_workers(names=names, close_workers=False)
+        Grows at once when the tasks, or what a `pmap` without `pids` still has, would take longer than a boot takes; a
+        node goes when it had no task for `cooldown` seconds, and hands over its results first. The scheduler's node
+        stays. Costs money up to `maximum` nodes, which has to be given. What goes wrong on the way is told as an event
+        and tried again later. `adapt(None)`, `scale`, `close`, and the verbs that end processes turn it off, and undo a
+        growth that is under way. Raises `InvalidContract`, `NotSupported`, `IllegalState`.
+        """
+        from cloudclusters.api.adapting import Adapting, Bounds
+
+        bounds = None if minimum is None else Bounds.checked(minimum, maximum, cooldown)
+        of = self._session
+        of.end_adapting(self.handle)
+        if bounds is not None:
+            of.adapting[self.handle] = Adapting.begin(of.context, self.handle, self.get_client(), bounds, self.backlog)
 
     # Files
 
@@ -347,6 +351,12 @@ class Cluster:
         verbs.scale(self, n)
         return self
 
+    def limits(self, **changes: Unpack[LimitOptions]) -> Outlook:
+        """The limits by which it lets go by itself, or other ones; see `cloudclusters.limits`."""
+        from cloudclusters.api import verbs
+
+        return verbs.limits(self, **changes)
+
     def terminate(self) -> Self:
         """Delete everything; see `cloudclusters.terminate`."""
         from cloudclusters.api import verbs
@@ -355,15 +365,19 @@ class Cluster:
         return self
 
     def close(self) -> None:
-        """Let go of connections and clients; the cluster runs on. May be repeated."""
+        """Let go of connections and clients, and end `adapt`; the cluster runs on. May be repeated."""
+        self._session.end_adapting(self.handle)
         self.close_client()
+        core_loop().run(watcher(self._session, self.handle).end())
         core_loop().run(links.close_all(self._session.context, self.handle))
 
     def close_client(self) -> None:
         """Let go of the Dask client, if there is one; `get_client` makes a new one. May be repeated."""
-        if self._of.os_pid == os.getpid() and self._client is not None:  # a forked child has none
-            self._client[1].close(timeout=2)
-        self._client = None
+        kept, self._client = self._client, None
+        if self._of.os_pid == os.getpid() and kept is not None:  # a forked child has none
+            from cloudclusters.engine.dask.connect import disconnect
+
+            disconnect(kept[1])
 
     def __enter__(self) -> Self:
         return self

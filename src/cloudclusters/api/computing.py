@@ -11,7 +11,7 @@ from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.session import session
 from cloudclusters.api.targets import handle_of
 from cloudclusters.errors import InvalidContract, UnknownName
-from cloudclusters.store.record import ClusterState
+from cloudclusters.lifecycle.state import ALLOWED
 
 if TYPE_CHECKING:
     from cloudclusters.api.compute.progress import Progress
@@ -33,7 +33,8 @@ def pmap(
     """Call `function` on every item, as `map` does, on workers; returns the results in the order of the items.
 
     `pids` are the workers to use, of one or several clusters (`nodes(a) + nodes(b)`); None is every worker of the
-    clusters that this program deployed or reconnected to. Blocks; shows a bar on a terminal, or tells `progress`.
+    clusters that this program deployed or reconnected to, and those that join them meanwhile: started again after a
+    crash, in the place of a lost node, or by `scale`. Blocks; shows a bar on a terminal, or tells `progress`.
     Input is read lazily; short items travel in chunks whose size is learned (`chunk` fixes it). A failed item raises
     the user's exception, or stands in the results with `on_error="return"`. What was on a lost worker is computed
     again on the remaining ones, so an item may run more than once. Raises `WorkersLost` when none remains,
@@ -97,7 +98,7 @@ def _clusters(pids: list[int] | None) -> list[Cluster]:
     """The clusters that these pids belong to; for None, the running ones of this program."""
     of = session()
     if pids is None:
-        mine = [cluster for cluster in of.kept.values() if cluster.state is ClusterState.RUNNING]
+        mine = [cluster for cluster in of.kept.values() if cluster.state in ALLOWED["compute"]]
         if not mine:
             raise InvalidContract(
                 "this program has no running cluster", hint="give pids=nodes(cluster), or deploy or reconnect first"

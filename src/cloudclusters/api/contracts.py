@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 import warnings
@@ -14,16 +15,23 @@ import msgspec
 from cloudclusters.api.knowledge import catalog_difference, catalog_for, catalog_for_items, provider_facts
 from cloudclusters.api.session import Session, session
 from cloudclusters.base.handle import new_handle
-from cloudclusters.contract.build import build, flat
+from cloudclusters.contract.build import Item, build, flat
 from cloudclusters.contract.document import Contract, Plan
 from cloudclusters.contract.text import from_toml, item
 from cloudclusters.errors import InvalidContract, UnknownName, Unresolved, WrongHandle
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from cloudclusters.api.cluster import Cluster
     from cloudclusters.api.deploying import Wait
-    from cloudclusters.contract.explain import Explanation
-    from cloudclusters.contract.resolution import Resolution
+    from cloudclusters.base.cloud import Offer
+    from cloudclusters.contract.difference import Difference
+    from cloudclusters.contract.explanation import Explanation
+    from cloudclusters.contract.limits import LimitOptions
+    from cloudclusters.contract.parameters import Parameters
+    from cloudclusters.contract.policy import Policy
+    from cloudclusters.contract.resolution import Choice, Resolution
     from cloudclusters.contract.select import Selection
 
 Wished = Contract | str
@@ -31,7 +39,7 @@ Wished = Contract | str
 Deployable = Contract | Plan | str
 
 
-def cluster(**parameters: object) -> Contract:
+def cluster(**parameters: Unpack[Parameters]) -> Contract:
     """Write a contract: what the cluster must be. Nothing is created, nothing costs money.
 
     Takes cluster parameters (`node_count`, `cluster_type` …), instance features as constraints or bare values,
@@ -54,24 +62,61 @@ def cluster(**parameters: object) -> Contract:
 def contract_from_texts(texts: Sequence[str]) -> Contract:
     """As `cluster`, of text forms such as `node_memory_size>=512G`."""
     of = session()
-    items = [item(text) for text in texts]
+    items = _items(of, texts)
     contract = build(items, handle=new_handle(), created=time.time(), catalog=catalog_for_items(of, items))
     of.store.save_contract(contract)
     return contract
 
 
-def contract_from_file(path: Path) -> Contract:
-    """As `cluster`, of a TOML file; errors name file, line and key. Raises `UnknownName` when there is none."""
+def _items(of: Session, texts: Sequence[str]) -> list[Item]:
+    """Text forms as parameters; the catalog is opened first, as regions of an overlay are names from then on."""
+    catalog_for_items(of, ())
+    return [item(text) for text in texts]
+
+
+def load_contract(path: str | Path) -> Contract:
+    """Read a contract from a TOML file, as `Contract.to_toml` writes it; kept in the store as by `cluster`.
+
+    Parameters stand at the top of the file, or in its table `[contract]`. Raises `InvalidContract` that names file,
+    line and key, `UnknownName` for a file that is not there or cannot be read.
+
+    >>> import cloudclusters as cc
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> contract = cc.cluster(node_count=8, node_memory_size=cc.atleast("512G"))
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "training.toml")
+    ...     _ = path.write_text(contract.to_toml(), "utf-8")
+    ...     cc.load_contract(path) == contract
+    True
+    """
     of = session()
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise UnknownName(f"{path} cannot be read: {exc}", hint="give a contract in TOML") from exc
+    text = _text_of(path)
+    catalog_for_items(of, ())  # opened first, as regions of an overlay are names from then on
     draft = from_toml(text, str(path), handle=new_handle(), created=time.time())
     catalog = catalog_for(of, draft)
     contract = from_toml(text, str(path), handle=draft.handle, created=draft.created, catalog=catalog)
     of.store.save_contract(contract)
     return contract
+
+
+def _text_of(path: object) -> str:
+    """The text of a contract's file."""
+    hint = 'give a contract in TOML, such as cc.load_contract("training.toml")'
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidContract(f"a contract's file is wanted, not {path!r}", hint=hint)
+    file = Path(path)
+    try:
+        return file.read_text("utf-8-sig")
+    except (OSError, ValueError) as exc:  # a name that holds a zero byte is a `ValueError`, as text of another encoding
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        if file.is_dir():
+            said = f"the file {file} is a folder, not a file"
+        elif not file.exists():
+            said = f"the file {file} is not there"
+        else:
+            said = f"the file {file} cannot be read: {reason}"
+        raise UnknownName(said, hint=hint) from exc
 
 
 def contract_of(target: object, of: Session) -> Contract:
@@ -92,15 +137,41 @@ def contract_of(target: object, of: Session) -> Contract:
             )
 
 
-@overload
-def resolve(contract: Wished, /, *, strict: bool | None = None) -> Resolution: ...
-@overload
-def resolve(contract: Wished, /, *more: Wished, strict: bool | None = None) -> list[Resolution]: ...
-def resolve(*contracts: Wished, strict: bool | None = None) -> Resolution | list[Resolution]:
-    """Find every offer that satisfies a contract, in order of price; the first is what `deploy` takes.
+def difference(before: Deployable, after: Deployable) -> Difference:
+    """What differs from one contract to another, or from one plan to another; prints as a table.
 
-    The resolution is kept in the store under the contract's handle. Makes no call to any provider. `strict` raises
-    `Ambiguous` when several instance types satisfy. Raises `NoMatch` with the constraints that clash.
+    A contract may be given by its handle. Of contracts, what they ask for is compared: a way of writing it, handle and
+    date do not count. Of plans, what is made and at which price. Costs nothing. Raises `InvalidContract` for a
+    contract with a plan, `UnknownHandle`, `WrongHandle`.
+
+    >>> import cloudclusters as cc
+    >>> small = cc.cluster(node_count=4, node_memory_size=">=64G")
+    >>> large = cc.cluster(node_count=8, node_memory_size=">=64G")
+    >>> [(each.what, each.before, each.after) for each in cc.difference(small, large).entries]
+    [('node_count', '4', '8')]
+    """
+    from cloudclusters.contract.difference import difference as compare
+
+    of = session()
+    sides = (side if isinstance(side, Plan) else contract_of(side, of) for side in (before, after))
+    return compare(*sides)
+
+
+@overload
+def resolve(contract: Wished, /, *, strict: bool | None = None, policy: Policy | None = None) -> Resolution: ...
+@overload
+def resolve(
+    contract: Wished, /, *more: Wished, strict: bool | None = None, policy: Policy | None = None
+) -> list[Resolution]: ...
+def resolve(
+    *contracts: Wished, strict: bool | None = None, policy: Policy | None = None
+) -> Resolution | list[Resolution]:
+    """Find every offer that satisfies a contract, the best first; the first is what `deploy` takes.
+
+    Best is what the setting `policy` says, by default what costs least for the whole cluster; or a function of your own
+    that takes a `Choice` and gives what is compared, the smallest first. The resolution is kept in the store under the
+    contract's handle. Makes no call to any provider. `strict` raises `Ambiguous` when several instance types satisfy.
+    Raises `NoMatch` with the constraints that clash.
 
     >>> import cloudclusters as cc
     >>> resolution = cc.resolve(cc.cluster(node_count=4, node_machinetype="t3.xlarge"))
@@ -110,17 +181,25 @@ def resolve(*contracts: Wished, strict: bool | None = None) -> Resolution | list
     if not contracts:
         raise InvalidContract("resolve needs at least one contract", hint="make one with cc.cluster(node_count=…)")
     of = session()
-    found = [_resolve(of, contract_of(contract, of), strict) for contract in contracts]
+    if policy is not None and not callable(policy):
+        raise InvalidContract(
+            f"policy is a function here, not {policy!r}",
+            hint=f"write cc.cluster(…, policy={policy!r}) for a policy by name"
+            if isinstance(policy, str)
+            else "give a function that takes a Choice and returns what is compared",
+        )
+    found = [_resolve(of, contract_of(contract, of), strict, policy) for contract in contracts]
     return found[0] if len(found) == 1 else found
 
 
-def _resolve(of: Session, contract: Contract, strict: bool | None) -> Resolution:
+def _resolve(of: Session, contract: Contract, strict: bool | None, policy: Policy | None = None) -> Resolution:
     from cloudclusters.contract.resolve import resolve as make_resolution
 
-    if strict is not None:
-        contract = msgspec.structs.replace(contract, strict=strict)
+    # What the call says holds for the call: the contract is kept as it was written.
+    asked = contract if strict is None else msgspec.structs.replace(contract, strict=strict)
     catalog = catalog_for(of, contract)
-    resolution = make_resolution(contract, catalog, of.settings, providers=provider_facts(), at=time.time())
+    now, facts = time.time(), provider_facts()
+    resolution = make_resolution(asked, catalog, of.settings, providers=facts, at=now, policy=policy)
     of.store.save_contract(contract)
     of.store.save_resolution(
         contract.handle,
@@ -131,7 +210,7 @@ def _resolve(of: Session, contract: Contract, strict: bool | None) -> Resolution
     return resolution
 
 
-def select(**constraints: object) -> Selection:
+def select(**constraints: Unpack[Parameters]) -> Selection:
     """The instance types that satisfy constraints, whatever their region or price, each with its best known offer.
 
     Cluster parameters are ignored, and named in `warnings`. Finding nothing is no error: `reason` says why. Raises
@@ -145,7 +224,7 @@ def select(**constraints: object) -> Selection:
 
     of = session()
     catalog = catalog_for_items(of, flat(constraints))
-    selection = make_selection(constraints, catalog, providers=provider_facts())
+    selection = make_selection(constraints, catalog, providers=provider_facts(), now=time.time())
     for warning in selection.warnings:
         warnings.warn(warning, stacklevel=2)
     return selection
@@ -156,26 +235,66 @@ def select_texts(texts: Sequence[str]) -> Selection:
     from cloudclusters.contract.select import select as make_selection
 
     of = session()
-    catalog = catalog_for_items(of, [item(text) for text in texts])
-    return make_selection(texts, catalog, providers=provider_facts())
+    catalog = catalog_for_items(of, _items(of, texts))
+    return make_selection(texts, catalog, providers=provider_facts(), now=time.time())
 
 
-def explain(contract: Wished, *instance_types: str) -> Explanation:
-    """Why the first option of a contract is the first, what each constraint rejects, and how these types fare.
+def explain(contract: Wished, *about: str | Choice | Offer) -> Explanation:
+    """Why the first option of a contract is the first, what each constraint rejects, and how others fare.
 
-    Works for a contract that nothing satisfies, too. Raises `InvalidContract` for an unknown instance type.
+    Ask about instance types (`"g6.12xlarge"`, `"ec2/g6.12xlarge"`), places (`"eu-west-1"`, `"Germany"`) and offers
+    (`"g6.12xlarge@eu-west-1"`, or a choice of a resolution): which constraints each meets with which margin, which it
+    misses, what is not known, and why another ranks higher. Works for a contract that nothing satisfies, too. Raises
+    `InvalidContract`, with near names, for what is neither a type nor a place.
 
     >>> import cloudclusters as cc
     >>> contract = cc.cluster(accelerator_count=8, accelerator_architecture="Ada", node_memory_size=">=512G")
-    >>> print(cc.explain(contract, "g6.12xlarge"))  # doctest: +SKIP
+    >>> cc.explain(contract, "g6.12xlarge").subjects[0].verdict
+    'does not fit'
     """
     from cloudclusters.contract.explain import explain as make_explanation
 
     of = session()
     wished = contract_of(contract, of)
-    return make_explanation(
-        wished, catalog_for(of, wished), of.settings, providers=provider_facts(), about=instance_types
-    )
+    catalog, names = catalog_for(of, wished), [_asked(each) for each in about]
+    found = make_explanation(wished, catalog, of.settings, providers=provider_facts(), about=names, at=time.time())
+    own = _ranked_by(of, wished)
+    if not own:
+        return found
+    note = f"`resolve` ranked by {own}, which deploy goes by; this is ranked by the contract's own policy"
+    return msgspec.structs.replace(found, outcome=(*found.outcome, note))
+
+
+def _ranked_by(of: Session, contract: Contract) -> str:
+    """The user's own function by which the stored resolution of a contract was ranked; empty where there is none."""
+    stored = of.store.resolution(contract.handle)
+    if stored is None:
+        return ""
+    policy = msgspec.json.decode(stored.document, type=_Ranked).policy
+    return policy if policy.endswith("()") else ""
+
+
+class _Ranked(msgspec.Struct, frozen=True):
+    """What is looked at of a stored resolution."""
+
+    policy: str = ""
+
+
+def _asked(about: str | Choice | Offer) -> str:
+    """An offer as the text that means it."""
+    if isinstance(about, str):
+        return about
+    from cloudclusters.base.cloud import Offer
+    from cloudclusters.contract.resolution import Choice
+
+    offer = about.offer if isinstance(about, Choice) else about
+    if not isinstance(offer, Offer):
+        raise InvalidContract(
+            f"explain cannot be asked about {type(about).__name__}",
+            hint="ask about a type, a place, TYPE@PLACE, or a choice of a resolution",
+        )
+    place = str(offer.place)
+    return f"{offer.provider}/{offer.instance_type}" + (f"@{place}" if place else "")
 
 
 def plan(contract: Wished) -> Plan:
@@ -237,14 +356,16 @@ def check_plan(plan: Plan) -> None:
     check(plan, shared=facts is not None and facts.shared)
 
 
-def deploying_plan(of: Session, target: Deployable, *, resolve: bool) -> Plan:
+def deploying_plan(of: Session, target: Deployable, *, resolve: bool, limits: LimitOptions) -> Plan:
     """The plan that a deploy carries out."""
+    from cloudclusters.contract.plan import with_limits
+
     if isinstance(target, Plan):
-        return target
+        return with_limits(target, limits)
     contract = contract_of(target, of)
     if resolve:
         _resolve(of, contract, None)
-    return resolved_plan(of, contract)
+    return with_limits(resolved_plan(of, contract), limits)
 
 
 def deploy(
@@ -255,18 +376,20 @@ def deploy(
     wait: Wait = "all",
     timeout: float | None = None,
     keep: bool = False,
+    **limits: Unpack[LimitOptions],
 ) -> Cluster:
     """Make the machines and start the workers of a contract or plan; returns the live cluster.
 
     Costs money from the launch on, as the plan says. A contract must have been resolved, and exactly that plan is
     used; `resolve=True` does both in one step. `wait` is "all" (workers ready), "min" (the first node ready) or
     False (at once; the rest goes on in the background, see `Cluster.wait`). After `timeout` seconds, on an error and on
-    Ctrl-C everything that was made is deleted; `keep` leaves a failed cluster to look at. Raises `Unresolved`,
-    `DeployFailed`, `NotSupported`, `WaitTimeout`, `NameTaken`.
+    Ctrl-C everything that was made is deleted; `keep` leaves a failed cluster to look at. `idle_timeout="30m"`,
+    `max_lifetime="8h"`, `max_cost=20` and `at_limit="stop"` say when the machines let go of themselves, instead of what
+    contract and configuration say; `"off"` is no limit. Raises `Unresolved`, `DeployFailed`, `NotSupported`,
+    `InvalidSetting`, `WaitTimeout`, `NameTaken`.
     """
     from cloudclusters.api.deploying import deploy_plan
 
     of = session()
-    return deploy_plan(
-        of, deploying_plan(of, target, resolve=resolve), name=name, wait=wait, timeout=timeout, keep=keep
-    )
+    plan = deploying_plan(of, target, resolve=resolve, limits=limits)
+    return deploy_plan(of, plan, name=name, wait=wait, timeout=timeout, keep=keep)

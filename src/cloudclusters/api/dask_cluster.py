@@ -15,11 +15,16 @@ class DaskCluster:
     def __init__(self, cluster: Cluster) -> None:
         from distributed.core import Status
 
+        self._cluster = cluster
         self.status = Status.running
         self.scheduler_address = cluster.scheduler_address
         self.security = cluster.security
-        self.dashboard_link = cluster.dashboard_link
         self.name = cluster.name or cluster.handle
+
+    @property
+    def dashboard_link(self) -> str:
+        """Opened when somebody asks for it, and no earlier."""
+        return self._cluster.dashboard_link
 
     def __await__(self) -> Generator[object, None, Self]:
         """Ready at once: the cluster runs already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
 import threading
 from collections.abc import Coroutine
@@ -15,6 +16,7 @@ from cloudclusters.api.session import Session
 from cloudclusters.base.door import finish
 from cloudclusters.base.loop import Interrupted, core_loop
 from cloudclusters.contract.document import Plan
+from cloudclusters.engine.protocol import Engine
 from cloudclusters.engine.registry import engine
 from cloudclusters.errors import InvalidContract, WaitTimeout
 from cloudclusters.lifecycle.deploy import deploy as verb
@@ -49,7 +51,16 @@ def deploy_plan(
 def _import_meanwhile(of: Session, milestone: str, record: ClusterRecord) -> None:
     """Import the engine's client while the nodes start: this process only waits, and the first use comes sooner."""
     if milestone == "starting" and of.computes:
-        threading.Thread(target=engine(record.plan.engine).import_client).start()
+        threading.Thread(target=_imported, args=(engine(record.plan.engine),)).start()
+
+
+def _imported(chosen: Engine) -> None:
+    """Import the client, if the program does not end meanwhile: then Python refuses what wants to be called at exit.
+
+    What else is wrong with it is told at its first use.
+    """
+    with contextlib.suppress(ImportError, RuntimeError):
+        chosen.import_client()
 
 
 def check_wait(wait: object, timeout: object) -> None:

@@ -12,14 +12,17 @@ from cloudclusters.contract.build import Item, find
 from cloudclusters.contract.document import Contract
 from cloudclusters.contract.resolution import ProviderFacts
 from cloudclusters.errors import CloudClustersError, NotSupported
-from cloudclusters.provider.registry import built_in, missing_modules
+from cloudclusters.provider.registry import built_in, missing_modules, plugins
 from cloudclusters.vocabulary import Constraint, Terms, constrain, taxonomy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cloudclusters.api.session import Session
-    from cloudclusters.catalog import Catalog
+    from cloudclusters.catalog import Catalog, MachineType
     from cloudclusters.catalog.refreshing import Changes, Tell
     from cloudclusters.contract.resolution import Resolution
+    from cloudclusters.provider.protocol import CanRefresh
 
 _PROVIDER = "node_provider"
 
@@ -36,6 +39,8 @@ def provider_facts() -> Mapping[str, ProviderFacts]:
             install=f"pip install 'cloudclusters[{plugin.extra}]'" if plugin.extra else "",
             max_nodes=plugin.traits.max_nodes,
             root_disk_bytes=plugin.traits.root_disk_bytes,
+            rates=dict(plugin.traits.rates),
+            stops_spot=plugin.traits.stops_spot,
         )
         for plugin in built_in()
         if not plugin.hidden
@@ -78,69 +83,89 @@ def _catalog(of: Session, asked: Iterable[Constraint | None]) -> Catalog:
 @functools.cache
 def this_machine(of: Session, provider: str) -> Catalog:
     """This machine as the one type that a provider sells whose nodes share its hardware."""
-    import shutil
-
-    from cloudclusters.catalog import Catalog, MachineType, Price, Region
-    from cloudclusters.detect import machine
+    from cloudclusters.catalog import Accelerator, Catalog, Price, Region
+    from cloudclusters.catalog.settling import by_model, settled
     from cloudclusters.store.place import make_folder
 
     make_folder(of.home)
-    seen = machine(of.home)
-    types, prices, regions = [], [], []
-    for offer in of.provider(provider).offers(()):
-        types.append(
-            MachineType(
-                provider=provider,
-                instance_type=offer.instance_type,
-                vcpus=seen.vcpus,
-                cores=seen.cores,
-                memory_bytes=seen.memory_bytes,
-                processor_model=seen.processor.model,
-                processor_manufacturer=seen.processor.manufacturer,
-                processor_microarchitecture=seen.processor.microarchitecture,
-                isa=seen.processor.isa,
-                simd=seen.processor.simd,
-                accelerator_count=seen.accelerators.count,
-                accelerator_model=seen.accelerators.model,
-                accelerator_manufacturer=seen.accelerators.manufacturer,
-                accelerator_architecture=seen.accelerators.architecture,
-                accelerator_type=seen.accelerators.type,
-                accelerator_memory_bytes=seen.accelerators.memory_bytes,
-                # The size of the disk, not what is free: a digest of the catalog must not change by the minute.
-                storage_bytes=shutil.disk_usage(of.home).total,
-                network_bps=seen.network_bps,
-                source="detected",
-            )
-        )
-        prices.append(Price(provider, offer.instance_type, offer.place.region, usd=offer.hourly_usd))
-        regions.append(Region(provider, offer.place.region))
-    return Catalog.build(types, prices, regions=regions)
+    offers = list(of.provider(provider).offers(()))
+    models = by_model(of.catalog.table(Accelerator))
+    types = [settled(_type_here(of.home, provider, offer.instance_type), models) for offer in offers]
+    prices = [Price(provider, each.instance_type, each.place.region, usd=each.hourly_usd) for each in offers]
+    return Catalog.build(types, prices, regions=[Region(provider, each.place.region) for each in offers])
+
+
+def _type_here(place: Path, provider: str, name: str) -> MachineType:
+    """What is seen of this machine; `place` is on the disk that counts."""
+    import shutil
+
+    from cloudclusters.catalog import MachineType
+    from cloudclusters.detect import machine
+
+    seen = machine(place)
+    return MachineType(
+        provider=provider,
+        instance_type=name,
+        vcpus=seen.vcpus,
+        cores=seen.cores,
+        memory_bytes=seen.memory_bytes,
+        processor_model=seen.processor.model,
+        processor_manufacturer=seen.processor.manufacturer,
+        processor_microarchitecture=seen.processor.microarchitecture,
+        isa=seen.processor.isa,
+        simd=seen.processor.simd,
+        accelerator_count=seen.accelerators.count,
+        accelerator_model=seen.accelerators.model,
+        accelerator_manufacturer=seen.accelerators.manufacturer,
+        accelerator_architecture=seen.accelerators.architecture,
+        accelerator_type=seen.accelerators.type,
+        accelerator_memory_bytes=seen.accelerators.memory_bytes,
+        # The size of the disk, not what is free: a digest of the catalog must not change by the minute.
+        storage_bytes=shutil.disk_usage(place).total,
+        network_bps=seen.network_bps,
+        source="detected",
+    )
 
 
 def refresh_catalog(of: Session, provider: str, regions: Collection[str], tell: Tell) -> Changes:
-    """Ask a provider what it sells in these regions (none: in all), and make that the catalog of this home.
+    """Ask a provider what it sells in these regions (none: in all), and make that the newest catalog of this home.
+
+    The one that it replaces is kept. While another one is pinned, that stays the one in use.
 
     Takes up to minutes, and costs nothing; `tell` hears of every step, from several threads. Nothing changes when it
     fails or is interrupted. Raises `NotSupported` for a provider that cannot say, `UnknownName`, `ProviderError`s.
     """
-    from cloudclusters.catalog import refreshing, stored
-    from cloudclusters.provider.protocol import CanRefresh
+    from cloudclusters.api.catalogs import open_newest
+    from cloudclusters.catalog import kept, refreshing, stored
+    from cloudclusters.catalog.catalog import SNAPSHOT
 
-    opened = of.provider(provider)
-    if not isinstance(opened, CanRefresh):
-        raise NotSupported(
-            f"{provider} cannot say what it sells", hint="`cloudclusters catalog show` tells what is known of it"
-        )
-    old = stored.content_of(of.catalog)
+    opened = _refreshable(of, provider)
+    with open_newest(of.home) as newest:
+        old, below = stored.content_of(newest), _below(newest, provider)
+        replaced = stored.place(of.home) if stored.ORIGIN in newest.notes else SNAPSHOT
     # Read-only, so it needs no door: a call that is left unanswered leaves nothing behind.
     survey = opened.survey(regions, old, tell)
     new = refreshing.merged(old, survey)
     found = refreshing.changes(old, new, survey)
     places = counted(len(found.regions), "region")
-    stored.write(of.home, new, origin=f"{provider} asked on {found.date} in {places}; {_below(of.catalog, provider)}")
+    kept.keep(of.home, replaced)
+    stored.write(of.home, new, origin=f"{provider} asked on {found.date} in {places}; {below}")
     with of.making:
         vars(of).pop("catalog", None)  # the next question opens the new one; who holds the old one may go on with it
     return found
+
+
+def _refreshable(of: Session, name: str) -> CanRefresh:
+    """The provider, opened, if it can say what it sells; of some we know machines and cannot deploy there."""
+    from cloudclusters.provider.protocol import CanRefresh
+
+    deployed = name in {each.name for each in plugins()} or name not in of.catalog.providers()
+    opened: object = of.provider(name) if deployed else None
+    if isinstance(opened, CanRefresh):
+        return opened
+    raise NotSupported(
+        f"{name} cannot say what it sells", hint="`cloudclusters catalog show` tells what is known of it"
+    )
 
 
 def _below(catalog: Catalog, provider: str) -> str:

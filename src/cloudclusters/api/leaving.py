@@ -44,8 +44,10 @@ def _await(handle: str, deploy: concurrent.futures.Future[ClusterRecord]) -> Non
     """Wait for a deploy, and tell of its failure when nobody has been told."""
     if deploy.done():
         return
+    from cloudclusters.base.loop import has_ended
+
     print(f"cloudclusters: waiting for the deploy of {handle} to end (Ctrl-C undoes it)", file=sys.stderr)  # noqa: T201
-    concurrent.futures.wait([deploy])
+    has_ended(deploy)
     if not deploy.cancelled() and (error := deploy.exception()) is not None:
         print(f"cloudclusters: {error}", file=sys.stderr)  # noqa: T201
 

@@ -18,7 +18,9 @@ from cloudclusters.settings.home import home
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from cloudclusters.api.adapting import Adapting
     from cloudclusters.api.cluster import Cluster
+    from cloudclusters.api.watching import Watcher
     from cloudclusters.catalog import Catalog
     from cloudclusters.lifecycle.context import Context
     from cloudclusters.provider.protocol import Plugin, Provider
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+ALARMS = frozenset({"notice", "lost", "hung", "cut off", "not replaced"})
+"""Phases that people must see even where nobody shows progress."""
 
 
 class _Once(functools.cached_property[T]):
@@ -53,9 +57,14 @@ class Session:
         """Handles of the clusters that this program deployed."""
         self.pending: dict[str, Future[ClusterRecord]] = {}
         """Deploys that go on in the background, by handle."""
+        self.adapting: dict[str, Adapting] = {}
+        """What lets clusters of this program grow and shrink with their tasks, by handle."""
         self.computes = True
         """Whether this program will compute on what it deploys."""
+        self.watchers: dict[str, Watcher] = {}
+        """The watches over clusters that this program computes on."""
         self._providers: dict[str, Provider] = {}
+        self._keeping: Future[None] | None = None
 
     @_Once
     def settings(self) -> Settings:
@@ -78,20 +87,10 @@ class Session:
 
     @_Once
     def catalog(self) -> Catalog:
-        """The refreshed catalog where there is a sound one of this release, else the packaged snapshot."""
-        from cloudclusters.catalog.stored import open_best
+        """What contracts are resolved in: the pinned, refreshed or packaged catalog, the user's own rows over it."""
+        from cloudclusters.api.catalogs import open_base, with_overlay
 
-        found, obstacle = open_best(self.home)
-        if obstacle:
-            import logging
-
-            logging.getLogger("cloudclusters").warning(
-                "%s; the packaged one of %s is used: run `cloudclusters catalog refresh` again, or `cloudclusters "
-                "catalog reset`",
-                obstacle,
-                found.date,
-            )
-        return found
+        return with_overlay(open_base(self.home), self.settings)
 
     @_Once
     def context(self) -> Context:
@@ -124,6 +123,18 @@ class Session:
                     self._providers[name] = plugin(name).open(site)
         return self._providers[name]
 
+    def keep_claims(self) -> None:
+        """Have the machines of this program's open clusters claimed now and then; may be repeated, returns at once."""
+        import asyncio
+
+        from cloudclusters.base.loop import core_loop
+        from cloudclusters.lifecycle.keepalive import keepalive
+
+        with self.making:
+            if self._keeping is None or self._keeping.done():
+                work = keepalive(self.context, lambda: self.kept)
+                self._keeping = asyncio.run_coroutine_threadsafe(work, core_loop().loop)
+
     def known_providers(self) -> list[str]:
         """Providers that may hold something of ours: those of the store's clusters, the free ones, and clouds set up.
 
@@ -133,6 +144,12 @@ class Session:
 
         used = {summary.provider for summary in self.store.summaries(terminated=True)}
         return [each.name for each in plugins() if each.name in used or each.traits.free or self.is_set_up(each)]
+
+    def end_adapting(self, handle: str) -> None:
+        """Let nothing change the size of a cluster by itself any more; waits until a change under way is undone."""
+        adapting = self.adapting.pop(handle, None)
+        if adapting is not None:
+            adapting.end()
 
     def clouds(self) -> list[str]:
         """Those of the known providers that are clouds and installed; imports no SDK."""
@@ -153,7 +170,10 @@ class Session:
         import logging
 
         where = f"{event.cluster}/{event.node}" if event.node else event.cluster
-        logging.getLogger("cloudclusters").info("%s: %s%s", where, event.phase, f": {event.text}" if event.text else "")
+        level = logging.WARNING if event.phase in ALARMS else logging.INFO
+        logging.getLogger("cloudclusters").log(
+            level, "%s: %s%s", where, event.phase, f": {event.text}" if event.text else ""
+        )
         for listener in list(self.listeners):
             try:
                 listener(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, overload
@@ -10,13 +11,18 @@ from typing import TYPE_CHECKING, overload
 from cloudclusters.api.cluster import Cluster, kept
 from cloudclusters.api.session import Session, session
 from cloudclusters.api.targets import Target, handle_of, handles_of
+from cloudclusters.api.watching import unwatched
 from cloudclusters.base.gather import each_to_its_end
 from cloudclusters.base.loop import core_loop
 from cloudclusters.errors import InvalidContract, NodeError, ProviderError, UnreadableRecord, WaitTimeout
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.deadline import Outlook, is_due
 from cloudclusters.store.record import ClusterRecord
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from cloudclusters.contract.limits import LimitOptions
     from cloudclusters.lifecycle.sweep import Finding
 
 Verb = Callable[[Context, str], Coroutine[object, object, ClusterRecord]]
@@ -24,7 +30,8 @@ Verb = Callable[[Context, str], Coroutine[object, object, ClusterRecord]]
 
 async def on_each(of: Session, verb: Verb, handles: Sequence[str]) -> list[ClusterRecord]:
     """Run a verb on several clusters at once; one that fails stops none of the others, and all failures are told."""
-    return await each_to_its_end(verb(of.context, handle) for handle in handles)
+    async with unwatched(of, handles):
+        return await each_to_its_end(verb(of.context, handle) for handle in handles)
 
 
 def _each(verb: Verb, targets: Sequence[Target], *, ends_processes: bool = False) -> Cluster | list[Cluster]:
@@ -39,6 +46,7 @@ def _each(verb: Verb, targets: Sequence[Target], *, ends_processes: bool = False
 def part(of: Session, handles: Sequence[str]) -> None:
     """Close our clients of clusters whose processes are about to end, so that they do not look for them for ever."""
     for handle in handles:
+        of.end_adapting(handle)
         if handle in of.kept:
             of.kept[handle].close_client()
 
@@ -89,9 +97,11 @@ def restart(cluster: Target, /) -> Cluster: ...
 @overload
 def restart(cluster: Target, /, *more: Target) -> list[Cluster]: ...
 def restart(*clusters: Target) -> Cluster | list[Cluster]:
-    """Replace all processes of clusters by fresh ones with new pids; the machines are not touched.
+    """Replace all processes of clusters by fresh ones with new pids; the machines that are there are not touched.
 
-    Waits until the workers are ready. Raises `IllegalState`, `NodeError` naming a node whose machine is gone.
+    Waits until the workers are ready. Nodes whose machines are gone leave the cluster; with the setting
+    `on_lost="replace"` others are bought in their place, for all of them or for none (`NoCapacity`). Raises also
+    `IllegalState`, and `NodeError` naming a node that does not answer.
     """
     from cloudclusters.lifecycle.restart import restart as verb
 
@@ -99,18 +109,19 @@ def restart(*clusters: Target) -> Cluster | list[Cluster]:
 
 
 @overload
-def terminate(cluster: Target, /) -> Cluster: ...
+def terminate(cluster: Target, /, *, force: bool = ...) -> Cluster: ...
 @overload
-def terminate(cluster: Target, /, *more: Target) -> list[Cluster]: ...
-def terminate(*clusters: Target) -> Cluster | list[Cluster]:
+def terminate(cluster: Target, /, *more: Target, force: bool = ...) -> list[Cluster]: ...
+def terminate(*clusters: Target, force: bool = False) -> Cluster | list[Cluster]:
     """Delete all machines of clusters, with their disks, and what was made for them; waits until they are gone.
 
     Raises `IllegalState` for a cluster that is terminated already, `ProviderError` when something could not be
-    deleted: the cluster is then `terminating`, and the verb may be repeated.
+    deleted: the cluster is then `terminating`, and the verb may be repeated; `LeaseHeld` while another program runs a
+    verb on it. With `force` programs on other machines are not asked.
     """
     from cloudclusters.lifecycle.terminate import terminate as verb
 
-    return _each(verb, clusters, ends_processes=True)
+    return _each(functools.partial(verb, force=force), clusters, ends_processes=True)
 
 
 @overload
@@ -134,27 +145,56 @@ def reconnect(*clusters: Target) -> Cluster | list[Cluster]:
 def scale(cluster: Target, n: int) -> Cluster:
     """Bring a running cluster to `n` compute nodes, at its own offer; waits until it is so.
 
-    Work on nodes that leave is moved to the others first. New nodes cost money. When growing fails the cluster
-    keeps its size. Raises `NoCapacity`, `NotSupported`, `IllegalState`, `InvalidContract`.
+    Nodes that leave end their tasks first, for at most two minutes, and hand over their results; what they do not end
+    is begun anew on the others. New nodes follow the cluster's mix of spot and on demand, and cost money. When growing
+    fails the cluster keeps its size. Turns off `Cluster.adapt`. Raises `NoCapacity`, `NotSupported`, `IllegalState`,
+    `InvalidContract`.
     """
-    from cloudclusters.lifecycle.scale import scale as verb
-
     of = session()
     found = cluster if isinstance(cluster, Cluster) else kept(of, handle_of(cluster, of))
-    found.retire_beyond(n)
-    core_loop().run(verb(of.context, found.handle, n))
+    of.end_adapting(found.handle)
+    core_loop().run(scaling(of, found.handle, n))
     return found
+
+
+async def scaling(of: Session, handle: str, n: int) -> ClusterRecord:
+    """`scale` on the core loop, while the watch rests."""
+    from cloudclusters.lifecycle.scale import scale as verb
+
+    async with unwatched(of, [handle]):
+        return await verb(of.context, handle, n)
+
+
+def limits(cluster: Target, **changes: Unpack[LimitOptions]) -> Outlook:
+    """The limits by which a cluster lets go of its machines by itself, and when they strike; with names, changes them.
+
+    `idle_timeout` and `max_lifetime` take `"2h"` or seconds, `max_cost` USD, `at_limit` `"terminate"` or `"stop"`;
+    `"off"` is no limit. Changes hold at once, on the machines as well. Asks the head's agent how long the cluster was
+    not used. Raises `InvalidSetting` for a limit that has struck already, `IllegalState`, and `NodeUnreachable` naming
+    the nodes that could not be told.
+
+    >>> cc.limits(cluster, idle_timeout="2h", max_cost="off")  # doctest: +SKIP
+    """
+    from cloudclusters.lifecycle.change_limits import change_limits
+    from cloudclusters.lifecycle.outlook import look_out
+
+    of = session()
+    handle = handle_of(cluster, of)
+    if changes:
+        core_loop().run(change_limits(of.context, handle, changes))
+    return core_loop().run(look_out(of.context, status(handle)))
 
 
 def status(cluster: Target, *, refresh: bool = False) -> ClusterRecord:
     """What is known of a cluster: state, nodes, prices, history.
 
-    Makes no provider call, and `record.seen` tells the age of the last look; unless `refresh`, or unless a dead
-    process left a verb half-way: then it looks, and finishes or undoes that verb. Raises `UnknownHandle`.
+    Makes no provider call, and `record.seen` tells the age of the last look; unless `refresh`, unless a dead process
+    left a verb half-way, or a limit may have struck since: then it looks, and finishes what was begun. Raises
+    `UnknownHandle`.
     """
     of = session()
     handle = handle_of(cluster, of)
-    if refresh or handle in of.store.left_open():
+    if refresh or handle in of.store.left_open() or is_due(of.store.record(handle), time.time()):
         from cloudclusters.lifecycle.reconnect import refresh as look
 
         return core_loop().run(look(of.context, handle))
@@ -165,7 +205,8 @@ def clusters(*, since: float | None = None, cluster_type: str | None = None, ter
     """The clusters of this user's store, the oldest first; terminated ones only if asked for.
 
     `since` is in seconds since the epoch, `cluster_type` such as `"PeerWorkers"`. Makes no provider call, unless a
-    dead process left a verb half-way: then it is finished or undone, or a warning says why it could not be.
+    dead process left a verb half-way or a limit may have struck: then what was begun is finished or undone, or a
+    warning says why it could not be.
     """
     from cloudclusters.contract.document import ClusterType
 
@@ -178,10 +219,23 @@ def clusters(*, since: float | None = None, cluster_type: str | None = None, ter
             f"cluster_type={cluster_type!r} is unknown", hint=f"the types are {', '.join(ClusterType)}"
         )
     of = session()
-    for failure in mend(of.store.left_open()):
+    for failure in mend(due(of)):
         warnings.warn(failure, stacklevel=2)
     kind = ClusterType(cluster_type) if cluster_type else None
     return [Cluster(s.handle) for s in of.store.summaries(terminated=terminated, since=since, cluster_type=kind)]
+
+
+def due(of: Session) -> list[str]:
+    """Handles of clusters that have to be looked at: a verb was left half-way, or a limit may have struck."""
+    struck = [summary.handle for summary in of.store.summaries() if _is_due(of, summary.handle)]
+    return list(dict.fromkeys([*of.store.left_open(), *struck]))
+
+
+def _is_due(of: Session, handle: str) -> bool:
+    try:
+        return is_due(of.store.record(handle), time.time())
+    except UnreadableRecord:  # whoever wants this cluster is told; the others are not hidden by it
+        return False
 
 
 def mend(handles: Iterable[str]) -> list[str]:
@@ -218,7 +272,9 @@ def _cluster(target: Target) -> Cluster:
 def sweep(*, delete: bool = False, everyone: bool = False, providers: Iterable[str] | None = None) -> list[Finding]:
     """Find what is ours at the providers and nobody claims; with `delete` let go of it, and wait until it is gone.
 
-    Without `delete` nothing changes. Things made by other owners are listed, and deleted only with `everyone`.
+    Without `delete` nothing changes. Claimed is what a record of this store holds, what a program elsewhere looks
+    after, and machines that let go of themselves. What other owners made, or a program elsewhere claims, is listed with
+    its cost, and deleted only with `everyone`.
     `providers` defaults to those that are installed and configured. Raises `ProviderError`.
     """
     from cloudclusters.lifecycle.sweep import sweep as verb

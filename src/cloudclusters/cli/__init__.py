@@ -14,6 +14,9 @@ def main() -> None:
 
         sys.stdout.write(f"{help_text('cloudclusters')}\n")
         raise SystemExit(0)
-    from cloudclusters.cli.edge import run
-
+    try:
+        from cloudclusters.cli.edge import run
+    except KeyboardInterrupt:  # nothing has begun
+        sys.stderr.write("stopped by Ctrl-C\n")
+        raise SystemExit(130) from None
     raise SystemExit(run())

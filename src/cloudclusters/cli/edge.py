@@ -23,10 +23,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 the user can fix it, 2 usage, 3 wait or go elsewhere, 4 report it, 124 timeout, 128 and the number of
     the signal when interrupted; what the remote command gave for `exec`.
     """
-    frame = build()
-    _complete(frame)
     loudness = Loudness()
     try:
+        frame = build()
+        _complete(frame)
         code = _invoke(frame, list(sys.argv[1:] if arguments is None else arguments), loudness)
         if sys.stdout is not None:  # it may be closed from the start
             sys.stdout.flush()

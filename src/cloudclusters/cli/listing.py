@@ -25,6 +25,7 @@ SECTIONS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
             Listed("resolve", "Offers that satisfy a contract, in order.", "contracts:resolve"),
             Listed("plan", "What deploy would make here, and its price.", "contracts:plan"),
             Listed("explain", "Why this offer, and why not the others.", "contracts:explain"),
+            Listed("contract", "Contracts as files: show, compare, and what editors need.", "documents:contract"),
             Listed("deploy", "Make a cluster: shows the plan and asks first.", "deploy:deploy"),
         ),
     ),
@@ -33,12 +34,16 @@ SECTIONS: tuple[tuple[str, tuple[Listed, ...]], ...] = (
         (
             Listed("clusters", "Your clusters, their state and price.", "looking:clusters"),
             Listed("status", "What is known of your clusters, or of one.", "looking:status"),
+            Listed("cost", "What clusters cost, and cost now.", "cost:cost"),
             Listed("interrupt", "Stop the machines, keep their disks.", "verbs:interrupt", ("stop",)),
             Listed("resume", "Start interrupted machines again.", "verbs:resume", ("start",)),
             Listed("restart", "Fresh processes on the same machines.", "verbs:restart"),
             Listed("scale", "More nodes, or fewer.", "verbs:scale"),
+            Listed("replace", "Another machine in a node's place.", "dying:replace"),
+            Listed("limits", "When it lets go by itself, or other limits.", "limits:limits"),
             Listed("reconnect", "Look at a cluster and take it up again.", "verbs:reconnect"),
             Listed("terminate", "Delete machines, disks and all.", "verbs:terminate", ("down",)),
+            Listed("simulate-interruption", "Lose a node as the cloud takes it.", "dying:simulate_interruption"),
             Listed("sweep", "Find what nobody claims, and delete it.", "sweep:sweep"),
         ),
     ),
@@ -89,7 +94,7 @@ def help_text(program: str) -> str:
         "  Turn a contract over platform features into a running cluster, compute on it, and let go of it.",
     ]
     for title, section in SECTIONS:
-        lines += ["", f"{title}:", *(f"  {listed.name:<13}{_line(listed)}" for listed in section)]
+        lines += ["", f"{title}:", *(f"  {listed.name + ' ':<13}{_line(listed)}" for listed in section)]
     lines += ["", "Options:", *(f"  {names:<15}{line}" for names, line in OPTIONS)]
     lines += ["", "New here? Try `cloudclusters demo`, or `cloudclusters select accelerator_architecture=Ada`."]
     return "\n".join(lines)

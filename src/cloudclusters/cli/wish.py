@@ -13,9 +13,19 @@ from cloudclusters.base.handle import is_handle
 from cloudclusters.errors import UnknownName
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from cloudclusters.contract.document import Contract
 
-words_argument = click.argument("words", nargs=-1, required=True, metavar="FILE|CONSTRAINT...")
+
+def files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Completion where a contract's file may stand: the shell's own, of files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+words_argument = click.argument("words", nargs=-1, required=True, metavar="FILE|CONSTRAINT...", shell_complete=files)
 
 
 def contract_of(words: Sequence[str]) -> Contract:
@@ -29,7 +39,7 @@ def contract_of(words: Sequence[str]) -> Contract:
     if len(words) == 1:
         (word,) = words
         if is_file_name(word):
-            return contracts.contract_from_file(Path(word))
+            return contracts.load_contract(word)
         if is_handle(word):
             return session().store.contract(word)
     for word in words:

@@ -107,6 +107,11 @@ class ChunkSize:
         return self._last > 0
 
     @property
+    def item_seconds(self) -> float:
+        """About how long an item takes."""
+        return self._seconds
+
+    @property
     def chunk_seconds(self) -> float:
         """About how long a chunk will take."""
         if self.fixed is not None:

@@ -7,19 +7,20 @@ makes it hang.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloudclusters.api.compute import onworker
 from cloudclusters.api.compute.output import hear_output
 from cloudclusters.api.compute.team import Share
-from cloudclusters.errors import NodeUnreachable
+from cloudclusters.errors import CloudClustersError, NodeUnreachable
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -36,6 +37,10 @@ ANSWER = 5.0
 """Seconds that one look may take."""
 JOIN = 10.0
 """Seconds that a worker which just started has to join the scheduler."""
+UNANSWERED = (OSError, TimeoutError, RuntimeError, ValueError)
+"""What a look raises that nobody answers; the last is tornado's word for a connection that ended before TLS began."""
+ASK_EVERY = 3.0
+"""Seconds between questions who has joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,12 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Workers of a share that live: their threads, by Dask address; empty when the scheduler is silent for long."""
+    """Workers of a share that live: their threads, by Dask address."""
 
     lane: int
     workers: Mapping[str, int]
+    over: bool = False
+    """The scheduler is silent for long: there is no later look."""
 
 
 Event = Done | Failed | Gone | Seen
@@ -168,11 +175,12 @@ class Lane(Follower):
         self.workers: Mapping[str, int] = {}
         self._stop = threading.Event()
         self._output = hear_output(share.cluster, self.client)
-        self._born = time.monotonic()
-        self._had = False
+        self._had = self._over = False
+        self._alone = time.monotonic()
+        self._asked = float("-inf")
         try:
-            self.see(self._look())
-        except (OSError, TimeoutError, RuntimeError) as exc:
+            self.see(Seen(number, self._look()))
+        except UNANSWERED as exc:
             raise NodeUnreachable(
                 f"the scheduler of {share.cluster.handle} does not answer",
                 hint="`cloudclusters status --refresh` shows what runs; `restart` starts the scheduler anew",
@@ -189,15 +197,24 @@ class Lane(Follower):
         """Whether tasks can go out now: not while the client reconnects."""
         return bool(self.workers) and self.client.status == "running"
 
-    def see(self, seen: Mapping[str, int]) -> None:
+    def see(self, seen: Seen) -> None:
         """Take over a look at the workers."""
-        self.workers = seen
-        self._had = self._had or bool(seen)
+        self.workers, self._over = seen.workers, seen.over
+        if seen.workers:
+            self._had, self._alone = True, time.monotonic()
 
     @property
     def is_lost(self) -> bool:
-        """Whether no worker lives; one that just started has a while to join."""
-        return not self.workers and (self._had or time.monotonic() - self._born > JOIN)
+        """Whether no worker lives; one that just started, or that may still come, has a while to join."""
+        if self.workers or self._over:
+            return not self.workers
+        waits = self.share.open or not self._had
+        return not waits or time.monotonic() - self._alone > JOIN
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its scheduler is given up."""
+        return self._over
 
     def close(self) -> None:
         """End the looks, forget all tasks, and show what the workers printed until now."""
@@ -206,40 +223,58 @@ class Lane(Follower):
         self._output.drain()
 
     def _watch(self) -> None:
+        try:
+            self._keep_looking()
+        finally:  # whatever ended it: nobody is to wait for a look that does not come
+            if not self._stop.is_set():
+                self._post(Seen(self.number, {}, over=True))
+
+    def _keep_looking(self) -> None:
+        """Look until there is no more need, or nobody answers."""
         heard = excused = time.monotonic()
         cut_off = False
         while not self._stop.wait(LOOK_EVERY):
             try:
                 seen = self._look()
-            except (OSError, TimeoutError, RuntimeError):
+            except UNANSWERED:
                 if self.client.status == "closed":
-                    break
+                    return
                 if time.monotonic() - excused > SILENCE:
                     was, cut_off = cut_off, self._is_cut_off(heard)
                     if not (cut_off or was):
-                        break
+                        return
                     excused = time.monotonic()  # now, or until a moment ago: then it has a while to answer
             else:
                 heard = excused = time.monotonic()
                 cut_off = False
                 self._post(Seen(self.number, seen))
-        else:
-            return
-        self._post(Seen(self.number, {}))
 
     def _is_cut_off(self, heard: float) -> bool:
         """Whether it is the way to the cluster that is lost, as when a laptop has no network for a minute."""
-        return time.monotonic() - heard < CUT_OFF and self.share.cluster.is_cut_off()
+        with contextlib.suppress(CloudClustersError):  # nobody can tell: then it is not that
+            return time.monotonic() - heard < CUT_OFF and self.share.cluster.is_cut_off()
+        return False
 
     def _look(self) -> dict[str, int]:
         scheduler = self.client.scheduler
         if scheduler is None:
             raise OSError("the client has no connection to its scheduler now")
         answer = self.client.sync(scheduler.identity, n_workers=-1, callback_timeout=ANSWER)
+        known: Mapping[str, Mapping[str, object]] = answer["workers"]
+        self._greet({str(worker["name"]) for worker in known.values()})
         found: dict[str, int] = {}
-        for address, worker in answer["workers"].items():
-            pid = self.pids.get(worker["name"])
+        for address, worker in known.items():
+            pid = self.pids.get(str(worker["name"]))
             if pid is not None:
-                found[address] = int(worker["nthreads"])
+                found[address] = int(str(worker["nthreads"]))
                 self.addresses[pid] = address
         return found
+
+    def _greet(self, names: Set[str]) -> None:
+        """Learn the pids of workers that have joined since, where they may take part."""
+        now = time.monotonic()
+        if not self.share.open or names <= self.pids.keys() or now - self._asked < ASK_EVERY:
+            return
+        self._asked = now
+        with contextlib.suppress(CloudClustersError):  # while a verb is at work: they are greeted at a later look
+            self.pids.update({name: pid for pid, name in self.share.cluster.live_workers().items()})

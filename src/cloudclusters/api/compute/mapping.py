@@ -45,7 +45,8 @@ def pmap(
 ) -> list[R]:
     """Call `function` on every item, as `map` does, on the workers of one or several clusters.
 
-    Blocks; results come in the order of the items. `pids` are the workers to use (None: all that live now).
+    Blocks; results come in the order of the items. `pids` are the workers to use (None: all that live, and those that
+    join later).
     Input is read lazily. Short items travel in chunks whose size is learned (`chunk` fixes it).
     A failed item raises the user's exception and drops the rest, or stands in the results with `on_error="return"`.
     What was on a lost worker is computed again on the remaining ones, so an item may run more than once; when none
@@ -110,8 +111,10 @@ class _Map:
                     self._handle(self._events.get())
                 progress(self._book.done, self._book.total)
                 self._top_up()
+                self._tell_backlog()
         finally:
             for lane in self._lanes:
+                lane.share.cluster.backlog.end(self)
                 lane.close()
         return self._book.results()
 
@@ -161,6 +164,15 @@ class _Map:
             held = self._sent[lane.number] = lane.client.scatter(self._packed, direct=False, hash=False)
         return held
 
+    def _tell_backlog(self) -> None:
+        """Say what waits, to clusters that may grow for it: in equal parts, as whoever is quicker takes more anyway."""
+        items = self._book.remaining
+        items = self._book.done if items is None else items  # of an input without length: as much again
+        for lane in self._lanes:
+            size = self._sizes[lane.number]
+            if lane.share.open and size.is_known:
+                lane.share.cluster.backlog.tell(self, items // len(self._lanes), size.item_seconds)
+
     # In
 
     def _handle(self, event: Event) -> None:
@@ -182,7 +194,7 @@ class _Map:
                 self._book.put_back(chunk.items)
 
     def _see(self, lane: Lane, seen: Seen) -> None:
-        lane.see(seen.workers)
+        lane.see(seen)
         if lane.is_lost:
             for chunk in self._recall(lane):
                 self._book.put_back(chunk.items)
@@ -191,7 +203,8 @@ class _Map:
             for chunk in self._recall(lane, unless=seen.workers):
                 self._repeat(chunk)
         if all(each.is_lost for each in self._lanes):
-            raise lost(f"{self._name} stopped after {self._book.done} items", self._team)
+            silent = [each.share for each in self._lanes if each.is_silent]
+            raise lost(f"{self._name} stopped after {self._book.done} items", self._team, silent=silent)
 
     def _recall(self, lane: Lane, *, unless: Collection[str] = ()) -> list[_Chunk]:
         """Take back what is on its way to a lane, but for chunks that one of these workers may still compute."""

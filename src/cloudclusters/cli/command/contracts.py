@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from cloudclusters.cli.console import Command, json_option, say, show, show_json, warn
+from cloudclusters.cli.limiting import limit_options, named_limits
 from cloudclusters.cli.wish import contract_of, words_argument
 
 
@@ -28,11 +29,11 @@ def select(words: Sequence[str], as_json: bool) -> None:
     found = contracts.select_texts(words)
     for warning in found.warnings:
         warn(warning)
+    if not found.choices:
+        say(found.reason)
     if as_json:
         show_json(found.rows())
-    elif not found.choices:
-        say(str(found))
-    else:
+    elif found.choices:
         show(str(found))
 
 
@@ -66,14 +67,21 @@ def resolve(words: Sequence[str], strict: bool, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @words_argument
+@limit_options
 @json_option
-def plan(words: Sequence[str], as_json: bool) -> None:
-    """What deploy would make from here, and its price per hour. Nothing is made."""
+def plan(words: Sequence[str], as_json: bool, **options: object) -> None:
+    """What deploy would make from here, and what it costs: as expected, at worst, and left alone. Nothing is made.
+
+    A plan whose first hour costs more than --max-cost is refused.
+    """
     from cloudclusters.api import contracts
     from cloudclusters.cli.plans import plan_row
+    from cloudclusters.contract.estimate import check_first_hour
+    from cloudclusters.contract.plan import with_limits
     from cloudclusters.contract.show import plan_text
 
-    decided = contracts.plan(contract_of(words))
+    decided = with_limits(contracts.plan(contract_of(words)), named_limits(options))
+    check_first_hour(decided)
     if as_json:
         show_json(plan_row(decided))
     else:
@@ -82,14 +90,28 @@ def plan(words: Sequence[str], as_json: bool) -> None:
 
 @click.command(cls=Command)
 @words_argument
-@click.option("--why-not", "types", multiple=True, metavar="TYPE", help="Why not this instance type? May be repeated.")
+@click.option(
+    "--about",
+    "--why-not",
+    "about",
+    multiple=True,
+    metavar="TYPE|PLACE|TYPE@PLACE",
+    help="How does this fare: an instance type, a place, or a type in a place? May be repeated.",
+)
+@click.option("--sentence", is_flag=True, help="Say it in sentences, without tables.")
 @json_option
-def explain(words: Sequence[str], types: Sequence[str], as_json: bool) -> None:
-    """Why this offer, and why not the others: what each constraint costs, and how one type fares."""
+def explain(words: Sequence[str], about: Sequence[str], sentence: bool, as_json: bool) -> None:
+    """Why this offer, and why not the others: what each constraint costs, and how types and places fare.
+
+    \b
+    cloudclusters explain training.toml --why-not g6.12xlarge --about eu-west-1 --about ec2/g6e.48xlarge@us-east-2
+    """
     from cloudclusters.api import contracts
 
-    found = contracts.explain(contract_of(words), *types)
+    found = contracts.explain(contract_of(words), *about)
     if as_json:
         show_json(found)
+    elif sentence:
+        show("\n".join(found.sentences))
     else:
         show(str(found))

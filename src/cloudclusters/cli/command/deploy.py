@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudclusters.base.table import counted
-from cloudclusters.cli.console import Command, agreed, json_option, say, show, show_json, warn, yes_option
+from cloudclusters.cli.console import Command, agreed, json_option, say, show, show_json, yes_option
 from cloudclusters.cli.duration import seconds
+from cloudclusters.cli.limiting import limit_options, named_limits
 from cloudclusters.cli.wish import contract_of, words_argument
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _MILESTONES = {"min": "first", "no": "recorded"}
 )
 @click.option("--timeout", callback=seconds, metavar="TIME", help="Give up after 90s, 10m, 2h …, and undo all.")
 @click.option("--keep", is_flag=True, help="When it fails, keep what was made, to look at it; it goes on costing.")
+@limit_options
 @click.option("--dry-run", is_flag=True, help="Show the plan only.")
 @click.option("--tell", type=int, hidden=True)
 @yes_option
@@ -37,8 +39,9 @@ _MILESTONES = {"min": "first", "no": "recorded"}
 def deploy(words: Sequence[str], as_json: bool, **options: object) -> int:
     """Make a cluster of a contract: its file, the handle of an earlier one, or constraints.
 
-    Shows the plan and its price, and asks. Costs money from then on, until `terminate`. When it fails or is
-    interrupted, everything that was made is deleted.
+    Shows the plan, its price and its limits, and asks. Costs money from then on, until `terminate` or until a limit
+    strikes: by default an hour without use, where machines cost money. When it fails or is interrupted, everything
+    that was made is deleted.
 
     \b
     cloudclusters deploy cloudclusters.toml --name training
@@ -46,10 +49,13 @@ def deploy(words: Sequence[str], as_json: bool, **options: object) -> int:
     """
     from cloudclusters.api import contracts
     from cloudclusters.cli.plans import in_short, plan_row, price_of
+    from cloudclusters.contract.estimate import check_first_hour
+    from cloudclusters.contract.plan import with_limits
     from cloudclusters.contract.show import plan_text
 
     contract = contract_of(words)
-    plan = contracts.plan(contract)
+    plan = with_limits(contracts.plan(contract), named_limits(options))
+    check_first_hour(plan)
     if options["dry_run"]:
         show_json(plan_row(plan)) if as_json else show(plan_text(plan))
         return 0
@@ -97,6 +103,7 @@ def _begin(contract: Contract, options: dict[str, object], *, as_json: bool) -> 
     arguments += ["--name", str(options["name"])] if options["name"] else []
     arguments += ["--timeout", f"{options['timeout']}"] if options["timeout"] is not None else []
     arguments += ["--keep"] if options["keep"] else []
+    arguments += [f"--{name.replace('_', '-')}={value}" for name, value in named_limits(options).items()]
     handle, log, code = background.start(arguments, _MILESTONES[str(options["wait"])])
     if code:
         click.echo(log.read_text(encoding="utf-8", errors="replace").rstrip(), err=True)
@@ -110,6 +117,7 @@ def _begin(contract: Contract, options: dict[str, object], *, as_json: bool) -> 
 def _report(record: ClusterRecord, *, as_json: bool) -> None:
     """Which cluster it is, what it costs, and what to type next."""
     from cloudclusters.cli.plans import price_of
+    from cloudclusters.contract.limits import limits_text
 
     name = record.name or record.handle
     if as_json:
@@ -132,5 +140,4 @@ def _report(record: ClusterRecord, *, as_json: bool) -> None:
     show(f"  look       cloudclusters status {name}")
     show(f"  run        cloudclusters exec {name} -- hostname")
     show(f"  let go     cloudclusters terminate {name}")
-    if record.plan.hourly_usd != 0:
-        warn("it costs until you terminate it: no limit lets go of it by itself")
+    say(f"it {limits_text(record.limits, record.plan.hourly_usd)}")

@@ -40,14 +40,27 @@ def features(names: Sequence[str], as_json: bool) -> None:
     """The words that a contract may hold; with names, all about those."""
     from cloudclusters.vocabulary import FEATURES, feature
 
-    rows = [_feature(feature(name)) for name in names] if names else [_feature(each) for each in FEATURES.values()]
+    rows = [_all_about(feature(name)) for name in names] if names else [_feature(each) for each in FEATURES.values()]
     if as_json or not names:
         titles = {"feature": "feature", "kind": "kind", "unit": "unit", "default": "default", "meaning": "meaning"}
         show_rows(rows, titles, as_json=as_json, empty="no features")
         return
     for row in rows:
-        show_facts(row, {key: key for key in row if row[key]}, as_json=False)
+        show_facts(row, {key: key.replace("_", " ") for key in row if row[key]}, as_json=False)
         show("")
+
+
+def _all_about(each: Feature) -> Row:
+    """The feature with what the catalog tells of it."""
+    from cloudclusters.api.session import session
+    from cloudclusters.catalog.values import is_told, told
+
+    if is_told(each):
+        return {**_feature(each), "in_catalog": told(session().catalog, each)}
+    about = (
+        "nothing: it is about the cluster" if each.use == "cluster" else "nothing: only a running machine can say it"
+    )
+    return {**_feature(each), "in_catalog": [about]}
 
 
 def _feature(each: Feature) -> Row:
@@ -56,6 +69,7 @@ def _feature(each: Feature) -> Row:
         "kind": each.kind.value,
         "use": each.use.value,
         "unit": each.unit.value if each.unit else each.taxonomy,
+        "measured": each.measured,
         "default": each.default,
         "meaning": each.meaning,
         "aliases": each.aliases,

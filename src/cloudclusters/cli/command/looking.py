@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudclusters.cli.console import Command, Row, age, json_option, say, show, show_facts, show_rows, usd
-from cloudclusters.cli.costs import hourly, spent
+from cloudclusters.cli.beside import beside
+from cloudclusters.cli.console import Command, Row, age, json_option, say, show, show_facts, show_rows, usd, warn
 from cloudclusters.cli.glance import complete_cluster, record_of, records
+from cloudclusters.cli.limiting import in_short, limits_row, strikes, use
+from cloudclusters.contract.limits import limits_text
+from cloudclusters.lifecycle.deadline import outlook_of
+from cloudclusters.lifecycle.spending import hourly, spent
 
 if TYPE_CHECKING:
+    from cloudclusters.lifecycle.deadline import Outlook
     from cloudclusters.store.record import ClusterRecord
 
 _COLUMNS = {
@@ -23,6 +28,7 @@ _COLUMNS = {
     "nodes": "nodes",
     "hourly_usd": "USD/h",
     "spent_usd": "USD so far",
+    "lets_go": "lets go",
     "seen_at": "last look",
 }
 _FACTS = {
@@ -39,6 +45,10 @@ _FACTS = {
     "created_at": "deployed",
     "hourly_usd": "USD per hour",
     "spent_usd": "USD so far",
+    "limits": "limits",
+    "strikes": "strikes",
+    "unused": "unused",
+    "beside": "beside",
     "seen_at": "last look",
 }
 _NODES = {
@@ -70,8 +80,8 @@ _WORKERS = {
 def clusters(everything: bool, refresh: bool, as_json: bool) -> None:
     """Your clusters, their state and price.
 
-    Shows the last look and its age, and asks no provider, unless an operation was left unfinished: then that is
-    finished or undone first.
+    Shows the last look and its age, and asks no provider, unless an operation was left unfinished or a limit may have
+    struck: then what was begun is finished or undone first.
     """
     _list(records(terminated=everything, refresh=refresh), as_json=as_json)
 
@@ -83,18 +93,26 @@ def clusters(everything: bool, refresh: bool, as_json: bool) -> None:
 def status(cluster: str | None, refresh: bool, as_json: bool) -> None:
     """What is known of your clusters, or of one by handle or name.
 
-    Shows the last look and its age, and asks no provider, unless an operation was left unfinished: then that is
-    finished or undone first.
+    Shows the last look and its age, and asks no provider, unless an operation was left unfinished or a limit may have
+    struck: then what was begun is finished or undone first.
     """
     if cluster is None:
         _list(records(refresh=refresh), as_json=as_json)
         return
     record = record_of(cluster, refresh=refresh)
+    outlook = _outlook(record, refresh=refresh)
     members = [_node(record, index) for index in range(len(record.nodes))]
+    row: dict[str, object] = {**_cluster(record), **limits_row(outlook)}
     if as_json:
-        show_facts({**_cluster(record), "members": members}, {}, as_json=True)
+        show_facts({**row, "members": members}, {}, as_json=True)
         return
-    row = _cluster(record)
+    now = time.time()
+    row = {
+        **row,
+        "limits": "" if record.state == "terminated" else limits_text(record.limits, None),
+        "strikes": strikes(outlook, now),
+        "unused": use(outlook),
+    }
     show_facts(row, {key: title for key, title in _FACTS.items() if row[key] not in ("", None)}, as_json=False)
     show("")
     show_rows(members, _NODES, as_json=False, empty="it has no nodes")
@@ -120,6 +138,18 @@ def nodes(cluster: str, as_json: bool) -> None:
     show_rows(rows, _WORKERS, as_json=as_json, empty="no process runs on its nodes")
 
 
+def _outlook(record: ClusterRecord, *, refresh: bool) -> Outlook:
+    """By the record; with `refresh` also by what the head's agent says of its use."""
+    if not refresh:
+        return outlook_of(record, time.time())
+    from cloudclusters.api.verbs import limits
+
+    found = limits(record.handle)
+    if found.unheard:
+        warn(found.unheard)
+    return found
+
+
 def _list(found: list[ClusterRecord], *, as_json: bool) -> None:
     rows = [_cluster(record) for record in found]
     show_rows(rows, _COLUMNS, as_json=as_json, empty="no clusters; `cloudclusters deploy` makes one")
@@ -134,6 +164,7 @@ def _list(found: list[ClusterRecord], *, as_json: bool) -> None:
 
 def _cluster(record: ClusterRecord) -> Row:
     """A cluster by the words of the package."""
+    now = time.time()
     offers = list(dict.fromkeys(node.offer.instance_type for node in record.nodes))
     return {
         "handle": record.handle,
@@ -148,8 +179,11 @@ def _cluster(record: ClusterRecord) -> Row:
         "engine": record.plan.engine,
         "nodes": len(record.nodes),
         "hourly_usd": hourly(record),
-        "spent_usd": spent(record, time.time()),
+        "spent_usd": spent(record, now),
+        "beside": beside(record),
         "created_at": record.history[0].at if record.history else 0.0,
+        **limits_row(outlook_of(record, now)),
+        "lets_go": in_short(record, now),
         "seen_at": record.seen,
     }
 
@@ -174,7 +208,7 @@ def _node(record: ClusterRecord, index: int) -> dict[str, object]:
 
 
 def _workers(record: ClusterRecord) -> list[Row]:
-    """The processes of a running cluster, in node order; ranks count the workers."""
+    """The processes of a running cluster, in node order, then nodes without any; ranks count the workers."""
     from cloudclusters.api.cluster import Cluster
     from cloudclusters.engine.protocol import Kind
 
@@ -195,4 +229,6 @@ def _workers(record: ClusterRecord) -> list[Row]:
             }
         )
         rank += is_worker
-    return rows
+    heard = {row["node"] for row in rows}
+    unheard = dict.fromkeys(("process", "pid", "rank", "os_pid", "memory_bytes"))
+    return rows + [{**row, **unheard, "state": "no answer"} for name, row in facts.items() if name not in heard]

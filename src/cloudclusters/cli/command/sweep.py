@@ -20,6 +20,9 @@ _COLUMNS = {
     "provider": "provider",
     "region": "region",
     "machines": "machines",
+    "instance_type": "instance type",
+    "launched_at": "launched",
+    "daily_usd": "USD/day",
     "owner": "owner",
     "claim": "stays because",
 }
@@ -32,8 +35,9 @@ _COLUMNS = {
 def sweep(everyone: bool, yes: bool, as_json: bool) -> None:
     """List what is ours at the providers, and delete what nobody claims; asks first.
 
-    Finishes what dead programs left half-way. What other owners made is listed, and deleted only with --all;
-    so are machines of a cluster whose record is damaged.
+    Claimed is a cluster of yours here, one that a program looks after elsewhere, and one whose machines let go of
+    themselves. Finishes what dead programs left half-way. What other owners made is listed with its cost, and deleted
+    only with --all; so is what a program of yours elsewhere claims, or has a damaged record.
     """
     from cloudclusters.api import verbs
 
@@ -79,6 +83,9 @@ def _row(finding: Finding) -> Row:
         "provider": holding.provider,
         "region": holding.place.region,
         "machines": finding.machines,
+        "instance_type": ", ".join(finding.instance_types),
+        "launched_at": finding.launched_at or None,
+        "daily_usd": finding.daily_usd,
         "owner": holding.owner,
         "claim": finding.claim or ("deleted" if finding.swept else "nobody claims it"),
         "swept": finding.swept,

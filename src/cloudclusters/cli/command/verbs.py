@@ -9,10 +9,11 @@ import click
 
 from cloudclusters.base.table import counted
 from cloudclusters.cli import progress
+from cloudclusters.cli.beside import beside
 from cloudclusters.cli.console import Command, agreed, json_option, say, show_json, usd, yes_option
-from cloudclusters.cli.costs import hourly, spent
 from cloudclusters.cli.duration import seconds
 from cloudclusters.cli.glance import complete_cluster, record_of
+from cloudclusters.lifecycle.spending import hourly, spent
 
 if TYPE_CHECKING:
     from cloudclusters.api.cluster import Cluster
@@ -69,7 +70,10 @@ def resume(clusters: Sequence[str], patience: float | None, elsewhere: bool, as_
 @some_clusters
 @json_option
 def restart(clusters: Sequence[str], as_json: bool) -> None:
-    """Fresh processes with new pids on the same machines; waits until they are ready."""
+    """Fresh processes with new pids on the same machines; waits until they are ready.
+
+    Nodes whose machines are gone leave the cluster; with the setting on_lost=replace others are bought in their place.
+    """
     from cloudclusters.api import verbs
 
     with progress.shown("restarting"):
@@ -113,9 +117,10 @@ def scale(cluster: str, n: int, yes: bool, as_json: bool) -> None:
 
 @click.command(cls=Command)
 @some_clusters
+@click.option("--force", is_flag=True, help="Do not ask whether another machine is at work on them.")
 @yes_option
 @json_option
-def terminate(clusters: Sequence[str], yes: bool, as_json: bool) -> None:
+def terminate(clusters: Sequence[str], force: bool, yes: bool, as_json: bool) -> None:
     """Delete all machines, with their disks, and what was made for them; waits until they are gone.
 
     Asks on a terminal, unless -y is given.
@@ -127,19 +132,23 @@ def terminate(clusters: Sequence[str], yes: bool, as_json: bool) -> None:
         say("nothing was deleted")
         return
     with progress.shown("terminating"):
-        found = verbs.terminate(*clusters)
+        found = verbs.terminate(*clusters, force=force)
     _report(found, as_json=as_json)
 
 
 def _growth(record: ClusterRecord, n: int) -> str:
     """What to ask before nodes are bought; empty when none are, or they cost nothing."""
-    compute = [node for node in record.nodes if node.slot.role != "manager"]
-    more = n - len(compute)
-    if more <= 0 or not compute or compute[-1].offer.hourly_usd == 0:
+    from cloudclusters.cli.plans import bought
+    from cloudclusters.lifecycle.scale import growth
+
+    parts = growth(record, n)
+    prices = [None if offer.hourly_usd is None else count * offer.hourly_usd for offer, count in parts]
+    known = sum(price for price in prices if price is not None)
+    if not known and None not in prices:
         return ""
-    offer = compute[-1].offer
-    price = "an unknown price" if offer.hourly_usd is None else f"${usd(more * offer.hourly_usd)}"
-    return f"Buy {counted(more, 'more node')} ({offer.instance_type}) for {_title(record)} at {price} per hour?"
+    price = "an unknown price" if None in prices else f"${usd(known)}"
+    more = counted(sum(count for _, count in parts), "more node")
+    return f"Buy {more} ({bought(parts)}) for {_title(record)} at {price} per hour?"
 
 
 def _report(found: Cluster | list[Cluster], *, as_json: bool, after: str = "") -> None:
@@ -152,6 +161,8 @@ def _report(found: Cluster | list[Cluster], *, as_json: bool, after: str = "") -
         price = hourly(record)
         cost = "nothing" if price == 0 else "an unknown price" if price is None else f"${usd(price)}"
         say(f"{_title(record)} is {record.state}: {cost} per hour, {_so_far(record)}")
+        if said := beside(record):
+            say(said)
         if after:
             say(after.format(record.name or record.handle))
 
