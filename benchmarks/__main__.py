@@ -11,7 +11,16 @@ from collections.abc import Sequence
 
 from benchmarks.budget import Row, as_json, table
 
-NAMES = ("starting", "resolving", "deploying", "computing", "ssh_speed", "ec2_deploying")
+NAMES = (
+    "starting",
+    "resolving",
+    "random_contracts",
+    "broad_contracts",
+    "deploying",
+    "computing",
+    "ssh_speed",
+    "ec2_deploying",
+)
 """The modules of this package that measure; each has `rows()`."""
 
 

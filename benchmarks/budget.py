@@ -25,6 +25,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     faster: bool = False
     most: float | None = None
     least: float | None = None
+    note: str = ""
+    """What was measured, where that is too long for the table: it is shown below."""
 
     @property
     def ratio(self) -> float | None:
@@ -75,7 +77,7 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(
         "  ".join(f"{c:<{w}}" if i in words else f"{c:>{w}}" for i, (c, w) in enumerate(zip(line, widths, strict=True)))
         for line in lines
-    ).replace(" \n", "\n")
+    ).replace(" \n", "\n") + "".join(f"\n{row.what}: {row.note}" for row in rows if row.note)
 
 
 def as_json(rows: Sequence[Row]) -> bytes:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from benchmarks.budget import Row, medians
+from benchmarks.budget import Row, amount, medians
 from benchmarks.taking_turns import PYTHON, environment
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROUNDS = {4: 3, 16: 1, 32: 1}
 """How often each number of nodes is deployed."""
 PENDING, BOOT = 1.0, 2.0
-DEPLOY, TERMINATE_S, CALLS, RATE, STALLS = 1.3, 1.0, 12, 0.8, 2
+DEPLOY, TERMINATE, TERMINATE_S, CALLS, RATE, STALLS = 1.3, 1.3, 1.0, 12, 0.8, 2
 LOOKS = ("DescribeInstances", "DescribeInstanceStatus")
 """Calls that are made again and again while something is waited for."""
 _HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ class Outcome(TypedDict):
     seconds: dict[str, float]
     rates: dict[str, dict[str, float]]
     calls: dict[str, int]
-    """Of the cloud, by action, until the machines were asked to end."""
+    """Of the cloud, by action, until the program lets go of it."""
 
 
 def programs(count: int, bed: Bed) -> dict[str, Sequence[str]]:
@@ -85,11 +85,18 @@ def _rows(count: int, rounds: Sequence[Mapping[str, Outcome]]) -> list[Row]:
         Row(
             what=f"terminate {count}, machines gone until it returns", measured=ours["lag"], unit="s", most=TERMINATE_S
         ),
-        Row(what=f"terminate {count}, until machines are gone", measured=ours["machines"], unit="s", most=TERMINATE_S),
-        Row(what="the hand-written script, until machines are gone", measured=found["plain"]["machines"], unit="s"),
+        _gone(f"terminate {count}, until machines are gone", ours["machines"], found["plain"]["machines"]),
     ]
     rated = [each["ours"]["rates"] for each in rounds if each["ours"]["rates"]]
     return table + (_rates(rated[0]) if rated else [])
+
+
+def _gone(what: str, ours: float, plain: float) -> Row:
+    """Within a second where the provider allows that: else, as soon as a script by hand has it."""
+    against = "the hand-written script"
+    if plain <= TERMINATE_S:
+        return Row(what=f"{what} ({against}: {amount(plain, 's')})", measured=ours, unit="s", most=TERMINATE_S)
+    return Row(what=what, measured=ours, unit="s", against=against, baseline=plain, most=TERMINATE)
 
 
 def _rates(found: Mapping[str, Mapping[str, float]]) -> list[Row]:
@@ -155,8 +162,7 @@ def _outcome(bed: Bed, command: Sequence[str], home: str) -> Outcome:
     asked = moments.pop("asked")
     seconds = {name: at - begun for name, at in moments.items()}
     seconds |= {"machines": last[0] - asked, "lag": moments["gone"] - last[0]}
-    actions = [done.call.action for done in bed.calls.done]
-    deploying = actions[: actions.index("TerminateInstances")]
+    deploying = [done.call.action for done in bed.calls.done if done.at < asked]
     print(
         " ".join([Path(command[0]).stem, *command[1:3], *(f"{k} {s:.2f}" for k, s in seconds.items())]), file=sys.stderr
     )

@@ -22,6 +22,7 @@ PROCESSES: dict[str, tuple[tuple[str, ...], float]] = {
     "cloudclusters clusters": ((COMMAND, "clusters"), 11),
     "cloudclusters select": ((COMMAND, "select", *WISH), 11),
     "cloudclusters resolve, all regions": ((COMMAND, "resolve", *WISH, "cluster_locale=any"), 15),
+    "cloudclusters resolve, all types in all regions": ((COMMAND, "resolve", "cluster_locale=any"), 15),
 }
 """Command line and budget, in times of `python -c pass`."""
 

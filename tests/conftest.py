@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,31 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("CLOUDCLUSTERS_HOME", str(place))
     monkeypatch.setenv("NO_COLOR", "1")
     return place
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows what the processes of its clusters wrote last: some faults come once in many runs."""
+    report = yield
+    place = getattr(item, "funcargs", {}).get("home")
+    if report.failed and place is not None:
+        for log in sorted(place.rglob("*.log")):
+            text = log.read_text("utf-8", errors="replace")
+            report.sections.append((f"end of {log.relative_to(place)}", text[-4000:]))
+    return report
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--part 1/2` and `--part 2/2` are all tests together."""
+    parser.addoption("--part", default="1/1", metavar="K/N", help="run the K-th of N parts of the selected tests")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep this run's part: by name, whatever their order."""
+    part, parts = (int(word) for word in config.getoption("--part").split("/"))
+    mine = [zlib.crc32(item.nodeid.encode()) % parts == part - 1 for item in items]
+    config.hook.pytest_deselected(items=[item for item, is_mine in zip(items, mine, strict=True) if not is_mine])
+    items[:] = [item for item, is_mine in zip(items, mine, strict=True) if is_mine]
 
 
 _TIERS = ("bed", "root", "slow")

@@ -1,4 +1,4 @@
-"""Write the reference pages, `docs/reference/*.md`, from the code: run it as `make docs`.
+"""Write the reference pages, `docs/reference/**/*.md`, from the code: run it as `make docs`.
 
 Every table there comes from the table or the docstring that the package itself uses. With `--check` nothing is
 written; the pages that are out of date are named, and the exit code is 1.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import build_parameters
 from cloudclusters import errors
 from cloudclusters.lifecycle.state import ALLOWED, VERBS
 from cloudclusters.provider.registry import BUILT_IN, built_in
@@ -19,10 +20,12 @@ from cloudclusters.settings.keys import KEYS, Kind
 from cloudclusters.settings.layer import PREFIX
 from cloudclusters.settings.settings import OLD_FILE, OLD_VARIABLE
 from cloudclusters.store.record import ClusterState
-from cloudclusters.vocabulary import FEATURES, TAXONOMIES, Feature, Taxonomy, Unit, Use, taxonomy
+from cloudclusters.vocabulary import FEATURES, TAXONOMIES, Taxonomy, taxonomy
 from reference_commands import command_line
+from reference_features import feature_page, features
 from reference_markdown import code, codes, first_line, member_docs, table
 from reference_python import classes, functions
+from reference_wrong import wrong_constraints
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 NOTICE = "<!-- made by tools/build_reference.py: change the code, then run `make docs` -->"
@@ -30,52 +33,7 @@ _OPEN_ONES = ("machine_type",)
 """Taxonomies whose names only a catalog knows."""
 
 
-# Features
-
-
-def features() -> str:
-    """The vocabulary."""
-    cluster = [each for each in FEATURES.values() if each.use is Use.CLUSTER]
-    instance = [each for each in FEATURES.values() if each.use is Use.INSTANCE]
-    units = [(code(unit.value), doc) for unit in Unit if (doc := member_docs(Unit).get(unit.name))]
-    return "\n\n".join(
-        [
-            "The words of a contract. `cloudclusters features` shows them in the terminal.",
-            "A *quantifier* takes numbers with a unit, a *qualifier* names. How to write constraints on them stands in "
-            "[say what you need](../guides/say-what-you-need.md).",
-            "## Cluster parameters",
-            "They say how the cluster is built, and do not choose machines.",
-            _feature_table(cluster),
-            "## Instance parameters",
-            "They say what every machine must have. One that is not given does not restrict, but for `node_provider`: "
-            "its default is any cloud.",
-            _feature_table(instance),
-            "## Units",
-            table(["unit", "how it is written"], units),
-            "## Other spellings",
-            table(
-                ["accepted", "means"],
-                [(codes(each.aliases), code(each.name)) for each in FEATURES.values() if each.aliases],
-            ),
-        ]
-    )
-
-
-def _feature_table(rows: Iterable[Feature]) -> str:
-    return table(
-        ["name", "kind", "values", "default", "meaning", "examples"],
-        [
-            (
-                code(each.name),
-                each.kind.value,
-                each.unit.value if each.unit else f"[{each.taxonomy}](names.md#{each.taxonomy})",
-                code(each.default),
-                each.meaning,
-                codes(each.examples),
-            )
-            for each in rows
-        ],
-    )
+# Names
 
 
 def names() -> str:
@@ -230,6 +188,7 @@ def providers() -> str:
 
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "features": ("Features", features),
+    "wrong-constraints": ("Wrong constraints", wrong_constraints),
     "names": ("Names", names),
     "settings": ("Settings", settings),
     "functions": ("Functions", functions),
@@ -246,13 +205,14 @@ def pages() -> dict[str, str]:
     made = {f"{name}.md": (title, make()) for name, (title, make) in PAGES.items()}
     rows = [(f"[{title}]({name}.md)", first_line(make)) for name, (title, make) in PAGES.items()]
     made["index.md"] = ("Reference", f"Made from the code by `make docs`.\n\n{table(['page', 'what'], rows)}")
+    made |= {f"features/{name}.md": (name, feature_page(each)) for name, each in FEATURES.items()}
     return {name: f"{NOTICE}\n\n# {title}\n\n{text}\n" for name, (title, text) in made.items()}
 
 
 def outdated() -> list[str]:
     """The pages that are not what the code says, by file name."""
     made = pages()
-    there = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    there = {path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.md")}
     return sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name))
 
 
@@ -260,13 +220,16 @@ def main(arguments: Sequence[str]) -> int:
     """Write the pages, or with `--check` name those that are out of date."""
     names = outdated()
     if "--check" in arguments:
-        for name in names:
-            print(f"docs/reference/{name} is out of date: run `make docs`")
-        return bool(names)
-    FOLDER.mkdir(parents=True, exist_ok=True)
+        late = [*(f"docs/reference/{name}" for name in names), *build_parameters.outdated()]
+        for name in late:
+            print(f"{name} is out of date: run `make docs`")
+        return bool(late)
+    for name in build_parameters.write():
+        print(name)
     made = pages()
     for name in names:
         if name in made:
+            (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
             (FOLDER / name).write_text(made[name], encoding="utf-8")
         else:
             (FOLDER / name).unlink()

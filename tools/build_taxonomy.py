@@ -3,8 +3,8 @@
     python tools/build_taxonomy.py FOLDER
 
 Reads `accelerators.csv`, `accelerator_architectures.csv`, `microarchitectures.csv`, `processors.csv`,
-`regions.csv` and `instance_types.csv`, adds the hand-made words of `taxonomy_words.py`, checks the result and
-writes one file per taxonomy. Same input, same output.
+`regions.csv` and `instance_types.csv`, adds the hand-made words of `taxonomy_words.py` and `taxonomy_places.py`,
+checks the result and writes one file per taxonomy. Same input, same output.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
+import taxonomy_places as where
 import taxonomy_words as words
 from cloudclusters.vocabulary.growth import family
 
@@ -183,23 +184,23 @@ def locales(rows: list[Row]) -> Names:
     """Continents, countries, places, regions."""
     names: Names = {}
     country_of: dict[str, str] = {}
-    for country, places in words.COUNTRIES.items():
+    for country, places in where.COUNTRIES.items():
         name, spellings = (part.strip() for part in country.split("|"))
         names[name] = Name(name, True, aliases=split(spellings))
         country_of[name] = name
         country_of.update(dict.fromkeys(split(places), name))
     for row in rows:
-        place = words.REGIONS.get(row["region"]) or _place(row["place"], country_of)
-        country = country_of[words.PLACES.get(place, place)]
+        place = where.REGIONS.get(row["region"]) or _place(row["place"], country_of)
+        country = country_of[where.PLACES.get(place, place)]
         names.setdefault(row["continent"], Name(row["continent"], True))
         if not names[country].parents:
             names[country].parents.append(row["continent"])
-        for inner, outer in ((place, words.PLACES.get(place, country)), (words.PLACES.get(place, country), country)):
+        for inner, outer in ((place, where.PLACES.get(place, country)), (where.PLACES.get(place, country), country)):
             if inner != outer:
                 names.setdefault(inner, Name(inner, True, parents=[outer]))
-        shown = [row["display_name"].replace(",", "")] if row["display_name"] not in words.PLACE_SPELLINGS else []
+        shown = [row["display_name"].replace(",", "")] if row["display_name"] not in where.PLACE_SPELLINGS else []
         names[row["region"]] = Name(row["region"], parents=[place], aliases=shown)
-    for spelling, place in words.PLACE_SPELLINGS.items():
+    for spelling, place in where.PLACE_SPELLINGS.items():
         names[place].aliases.append(spelling.replace(",", ""))
     for name in names.values():
         name.aliases = [alias for alias in name.aliases if alias not in names]
@@ -208,17 +209,17 @@ def locales(rows: list[Row]) -> Names:
 
 def _place(text: str, country_of: dict[str, str]) -> str:
     """The place's own name: `Frankfurt, Germany` is Frankfurt."""
-    text = words.PLACE_SPELLINGS.get(text, text)
+    text = where.PLACE_SPELLINGS.get(text, text)
     spelled: dict[str, str] = {}
-    for country in words.COUNTRIES:
+    for country in where.COUNTRIES:
         name, _, spellings = country.partition("|")
         spelled.update(dict.fromkeys(split(spellings), name.strip()))
     for part in text.split(","):
-        name = words.PLACE_SPELLINGS.get(part.strip(), part.strip())
+        name = where.PLACE_SPELLINGS.get(part.strip(), part.strip())
         name = spelled.get(name, name)
-        if name in country_of or name in words.PLACES:
+        if name in country_of or name in where.PLACES:
             return name
-    raise SystemExit(f"no country is known for {text!r}: add it to taxonomy_words.py")
+    raise SystemExit(f"no country is known for {text!r}: add it to taxonomy_places.py")
 
 
 def check(taxonomy: str, names: Names) -> None:

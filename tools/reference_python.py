@@ -11,7 +11,9 @@ import msgspec
 
 import cloudclusters as cc
 from cloudclusters import aio
-from cloudclusters.api.cluster import Cluster, Node
+from cloudclusters.api.cluster import Cluster
+from cloudclusters.api.members import Node
+from cloudclusters.contract.difference import Difference
 from cloudclusters.contract.document import ClusterType, Contract, Plan
 from cloudclusters.contract.resolution import Resolution
 from reference_markdown import code, codes, enum_table, first_line, member_docs, table
@@ -72,7 +74,7 @@ def _prose(thing: object) -> str:
 def classes() -> str:
     """The objects that functions take and give."""
     parts = ["What the [functions](functions.md) take and give."]
-    for kind in (Contract, Resolution, Plan, Cluster, Node):
+    for kind in (Contract, Resolution, Plan, Difference, Cluster, Node):
         parts += [f"## {kind.__name__}", _prose(kind), _members(kind)]
     return "\n\n".join(parts)
 

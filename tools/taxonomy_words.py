@@ -21,6 +21,15 @@ ROOTS = {
     "rdma": "Query",
     "locale": "Locale | world;anywhere",
     "cluster_type": "ClusterType",
+    "truth": "Query",
+    "memory_type": "MemoryType | RAM",
+    "worker_count": "WorkerCount",
+    "accelerator_interconnect": "AcceleratorInterconnect",
+    "accelerator_api": "AcceleratorBackend",
+    "accelerator_processor": "AcceleratorProcessor",
+    "interconnection_topology": "InterconnectionTopology",
+    "interconnection": "Interconnection",
+    "storage_interface": "StorageInterface",
 }
 
 TITLES = {
@@ -35,9 +44,26 @@ TITLES = {
     "rdma": "kind of RDMA",
     "locale": "place",
     "cluster_type": "cluster type",
+    "truth": "answer",
+    "memory_type": "memory type",
+    "worker_count": "number of workers",
+    "accelerator_interconnect": "accelerator interconnect",
+    "accelerator_api": "programming interface",
+    "accelerator_processor": "accelerator chip",
+    "interconnection_topology": "topology",
+    "storage_interface": "storage interface",
 }
 
-SHAPES = {"provider": "open", "machine_type": "open", "locale": "open", "simd": "parts"}
+SHAPES = {
+    "provider": "open",
+    "machine_type": "open",
+    "locale": "open",
+    "simd": "parts",
+    "accelerator_api": "parts",
+    "accelerator_processor": "open",
+    "interconnection_topology": "open",
+    "interconnection": "open",
+}
 
 FIXED = {
     "provider": """
@@ -111,6 +137,159 @@ FIXED = {
         PeerWorkers | | |
         PeerWorkersMPI | | |
         ManagerWorkers | | | ManageWorkers
+    """,
+    "truth": """
+        Yes | | | True
+        No | | | False
+    """,
+    "memory_type": """
+        SDRAM | ~ | |
+        GDDR | ~ | |
+        HBM | ~ | |
+        DDR2 | | SDRAM |
+        DDR3 | | SDRAM |
+        DDR4 | | SDRAM |
+        DDR5 | | SDRAM |
+        LPDDR4 | | SDRAM |
+        LPDDR4X | | SDRAM |
+        LPDDR5 | | SDRAM |
+        GDDR2 | | GDDR |
+        GDDR3 | | GDDR |
+        GDDR4 | | GDDR |
+        GDDR5 | | GDDR |
+        GDDR5X | | GDDR |
+        GDDR6 | | GDDR |
+        GDDR6X | | GDDR |
+        GDDR7 | | GDDR |
+        HBM1 | | HBM |
+        HBM2 | | HBM |
+        HBM2e | | HBM |
+        HBM3 | | HBM |
+        HBM3e | | HBM |
+        HBM_PIM | | HBM |
+        none | | |
+    """,
+    "worker_count": """
+        NoCoworkers | | |
+        PerNode | | |
+        PerProcessor | | |
+        PerCore | | |
+        PerThread | | |
+        PerVCPU | | |
+        Unmapped | | |
+    """,
+    "accelerator_interconnect": """
+        PCIe | | | PCI Express
+        NVLink | ~ | |
+        NVLink_V1 | | NVLink |
+        NVLink_V2 | | NVLink |
+        SLI | | NVLink | NVLink_SLI
+        NVSwitch | | |
+        GPUDirect | | |
+    """,
+    "accelerator_api": """
+        CUDA | | |
+        CUDA 1.0 | | CUDA | CUDA_1.0;CUDA1.0
+        CUDA 1.1 | | CUDA 1.0 | CUDA_1.1;CUDA1.1
+        CUDA 1.2 | | CUDA 1.1 | CUDA_1.2;CUDA1.2
+        CUDA 1.3 | | CUDA 1.2 | CUDA_1.3;CUDA1.3
+        CUDA 2.0 | | CUDA 1.3 | CUDA_2.0;CUDA2.0
+        CUDA 2.1 | | CUDA 2.0 | CUDA_2.1;CUDA2.1
+        CUDA 3.0 | | CUDA 2.1 | CUDA_3.0;CUDA3.0
+        CUDA 3.2 | | CUDA 3.0 | CUDA_3.2;CUDA3.2
+        CUDA 3.5 | | CUDA 3.2 | CUDA_3.5;CUDA3.5
+        CUDA 3.7 | | CUDA 3.5 | CUDA_3.7;CUDA3.7
+        CUDA 5.0 | | CUDA 3.7 | CUDA_5.0;CUDA5.0
+        CUDA 5.2 | | CUDA 5.0 | CUDA_5.2;CUDA5.2
+        CUDA 5.3 | | CUDA 5.2 | CUDA_5.3;CUDA5.3
+        CUDA 6.0 | | CUDA 5.3 | CUDA_6.0;CUDA6.0
+        CUDA 6.1 | | CUDA 6.0 | CUDA_6.1;CUDA6.1
+        CUDA 6.2 | | CUDA 6.1 | CUDA_6.2;CUDA6.2
+        CUDA 7.0 | | CUDA 6.2 | CUDA_7.0;CUDA7.0
+        CUDA 7.2 | | CUDA 7.0 | CUDA_7.2;CUDA7.2
+        CUDA 7.5 | | CUDA 7.2 | CUDA_7.5;CUDA7.5
+        CUDA 8.0 | | CUDA 7.5 | CUDA_8.0;CUDA8.0
+        CUDA 8.6 | | CUDA 8.0 | CUDA_8.6;CUDA8.6
+        CUDA 8.7 | | CUDA 8.6 | CUDA_8.7;CUDA8.7
+        CUDA 8.9 | | CUDA 8.7 | CUDA_8.9;CUDA8.9
+        CUDA 9.0 | | CUDA 8.9 | CUDA_9.0;CUDA9.0
+        CUDA 10.0 | | CUDA 9.0 | CUDA_10.0;CUDA10.0
+        CUDA 10.3 | | CUDA 10.0 | CUDA_10.3;CUDA10.3
+        CUDA 12.0 | | CUDA 10.3 | CUDA_12.0;CUDA12.0
+        OpenCL | | |
+        OpenCL 1.0 | | OpenCL | OpenCL_1.0;OpenCL1.0
+        OpenCL 1.1 | | OpenCL 1.0 | OpenCL_1.1;OpenCL1.1
+        OpenCL 1.2 | | OpenCL 1.1 | OpenCL_1.2;OpenCL1.2
+        OpenCL 2.0 | | OpenCL 1.2 | OpenCL_2.0;OpenCL2.0
+        OpenCL 2.1 | | OpenCL 2.0 | OpenCL_2.1;OpenCL2.1
+        OpenCL 2.2 | | OpenCL 2.1 | OpenCL_2.2;OpenCL2.2
+        OpenCL 3.0 | | OpenCL 2.2 | OpenCL_3.0;OpenCL3.0
+        OpenACC | | |
+        OneAPI | | | SYCL
+        ROCm | | | HIP
+        OpenGL | | |
+        Vulkan | | |
+        Vulkan 1.1 | | Vulkan | Vulkan_1.1;Vulkan1.1
+        Vulkan 1.2 | | Vulkan 1.1 | Vulkan_1.2;Vulkan1.2
+        Vulkan 1.3 | | Vulkan 1.2 | Vulkan_1.3;Vulkan1.3
+        DirectX | | |
+        DirectX 11.0 | | DirectX | DirectX_11.0;DirectX11.0
+        DirectX 11.1 | | DirectX 11.0 | DirectX_11.1;DirectX11.1
+        DirectX 12.0 | | DirectX 11.1 | DirectX_12.0;DirectX12.0
+        DirectX 12.1 | | DirectX 12.0 | DirectX_12.1;DirectX12.1
+        DirectX 12.2 | | DirectX 12.1 | DirectX_12.2;DirectX12.2
+        XLA | | |
+        Neuron | | |
+        none | | |
+    """,
+    "accelerator_processor": """
+        NVIDIA | ~ | |
+        AMD | ~ | |
+        Xilinx | ~ | AMD |
+        GK104 | | NVIDIA |
+        GK210 | | NVIDIA |
+        GM204 | | NVIDIA |
+        GP100 | | NVIDIA |
+        GP102 | | NVIDIA |
+        GP104 | | NVIDIA |
+        GV100 | | NVIDIA |
+        TU104 | | NVIDIA |
+        GA100 | | NVIDIA |
+        GA102 | | NVIDIA |
+        AD102 | | NVIDIA |
+        AD104 | | NVIDIA |
+        GH100 | | NVIDIA |
+        GB100 | | NVIDIA |
+        GB202 | | NVIDIA |
+        Navi 12 | | AMD |
+        Navi 21 | | AMD |
+        Vega 10 | | AMD |
+        VU9P | | Xilinx |
+        VU47P | | Xilinx |
+        none | | |
+    """,
+    "interconnection_topology": """
+        FatTree | | |
+        Dragonfly | | |
+        Torus | | |
+        Mesh | | |
+        Ring | | |
+        Star | | |
+    """,
+    "interconnection": """
+        Ethernet | | |
+        RoCE | | Ethernet |
+        EFA | | | Elastic Fabric Adapter
+        InfiniBand | | | IB
+        Slingshot | | |
+    """,
+    "storage_interface": """
+        NVMe | | |
+        SATA | | |
+        IDE | | | PATA
+        SAS | | |
+        SCSI | | |
+        FC | | | Fibre Channel
     """,
     "accelerator_architecture": """
         NVIDIA | ~ | | NVIDIAArchitecture
@@ -214,79 +393,3 @@ GENERIC_PROCESSORS = {
     "Intel Xeon 6 (Granite Rapids)": ("Intel Xeon 69", "GraniteRapids"),
 }
 """Names of a whole line, which a specific model of the same core is a member of: (how models begin, core)."""
-
-COUNTRIES = {
-    "South Africa | ZA": "Cape Town;Johannesburg",
-    "China | CN": "Beijing;Ningxia",
-    "Hong Kong | HK": "",
-    "Taiwan | TW": "Taipei",
-    "Japan | JP": "Tokyo;Osaka",
-    "South Korea | KR;Korea;Republic of Korea": "Seoul;Busan",
-    "India | IN": "Mumbai;Hyderabad;Delhi;Pune;Chennai;Jamnagar;Nagpur",
-    "Singapore | SG": "",
-    "Australia | AU": "Sydney;Melbourne;New South Wales;Victoria;Canberra",
-    "New Zealand | NZ": "Auckland",
-    "Indonesia | ID": "Jakarta",
-    "Malaysia | MY": "Kuala Lumpur",
-    "Thailand | TH": "Bangkok",
-    "Canada | CA": "Montréal;Calgary;Toronto;Quebec",
-    "United States | US;USA;U.S.": "Virginia;Ohio;California;Oregon;Iowa;South Carolina;Texas;Utah;Nevada;Washington;"
-    "Phoenix;Illinois;Wyoming",
-    "Mexico | MX;México": "Querétaro",
-    "Brazil | BR": "São Paulo;Rio de Janeiro",
-    "Chile | CL": "Santiago",
-    "Germany | DE;Deutschland": "Frankfurt;Berlin",
-    "Switzerland | CH": "Zurich;Geneva",
-    "Sweden | SE": "Stockholm;Gävle",
-    "Finland | FI": "Hamina",
-    "Norway | NO": "",
-    "Denmark | DK": "Copenhagen",
-    "Italy | IT": "Milan;Turin",
-    "Spain | ES": "Madrid",
-    "France | FR": "Paris;Marseille",
-    "Ireland | IE": "",
-    "United Kingdom | UK;GB;Great Britain": "London;Cardiff",
-    "Netherlands | NL": "",
-    "Belgium | BE": "Brussels",
-    "Austria | AT": "Vienna",
-    "Poland | PL": "Warsaw",
-    "Israel | IL": "Tel Aviv",
-    "United Arab Emirates | AE;UAE": "Dubai;Abu Dhabi",
-    "Bahrain | BH": "",
-    "Qatar | QA": "Doha",
-    "Saudi Arabia | SA": "Dammam",
-}
-
-PLACES = {
-    "Los Angeles": "California",
-    "Dallas": "Texas",
-    "Columbus": "Ohio",
-    "Salt Lake City": "Utah",
-    "Las Vegas": "Nevada",
-}
-"""Places inside another place, not directly in a country."""
-
-PLACE_SPELLINGS = {
-    "N. Virginia": "Virginia",
-    "Northern Virginia": "Virginia",
-    "N. California": "California",
-    "Sao Paulo": "São Paulo",
-    "Sao Paulo State": "São Paulo",
-    "Rio": "Rio de Janeiro",
-    "Querétaro State": "Querétaro",
-    "Queretaro": "Querétaro",
-    "Montreal": "Montréal",
-    "Tokyo, Saitama": "Tokyo",
-    "Zürich": "Zurich",
-}
-
-REGIONS = {
-    "ca-central-1": "Montréal",
-    "mx-central-1": "Querétaro",
-    "us-gov-east-1": "United States",
-    "us-gov-west-1": "United States",
-    "eastus2euap": "United States",
-    "centraluseuap": "United States",
-    "asia-east1": "Taiwan",
-}
-"""Regions whose place the file does not say, or not by a name that tells where it is."""
