@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,29 @@ def test_reboot_keeps_disk_and_addresses_and_runs_user_data_no_more(cloud: Cloud
         assert after["PrivateIpAddress"] == before["PrivateIpAddress"]
 
     assert boots == ["status: done\nonce\n"] * 3
+
+
+def test_host_that_is_ended_as_it_boots_again_stays_ended(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that reboots by itself and is terminated at that moment is no machine that nobody knows of."""
+    [name] = cloud.run()
+    [shown] = cloud.wait([name], "running")
+    driver, starting, booting = cloud.bed.instances.driver, threading.Event(), []
+    start = driver.start
+
+    def slowly(*args: object, **how: object) -> None:
+        booting.append(threading.current_thread())
+        starting.set()
+        threading.Event().wait(0.3)
+        start(*args, **how)
+
+    cloud.ssh(shown, "cloud-init status --wait")
+    monkeypatch.setattr(driver, "start", slowly)
+    cloud.ssh_once(shown["PublicIpAddress"], "sudo reboot")
+    assert starting.wait(10)
+    driver.stop(name)
+    booting[0].join()
+    assert not driver.process_ids()
+    driver.admit("i-gone", [])
 
 
 def _talk(address: str, port: int) -> socket.socket:

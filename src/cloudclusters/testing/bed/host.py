@@ -59,7 +59,7 @@ class HostDriver(Protocol):
         """End it and delete its disk; silent about what is gone."""
 
     def admit(self, name: str, admissions: Sequence[Admission]) -> None:
-        """Open exactly these ports, from now on and at every later start."""
+        """Open exactly these ports, from now on and at every later start; silent about what is gone."""
 
     def let_in(self, name: str, *, user: str, key: str, seconds: float) -> None:
         """Let this public key log in as this user for so long."""

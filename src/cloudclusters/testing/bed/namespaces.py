@@ -116,8 +116,10 @@ class NamespaceHosts:
             shutil.rmtree(host.folder)
 
     def admit(self, name: str, admissions: Sequence[Admission]) -> None:
-        """Open exactly these ports, now and at every later start."""
-        host = self._find(name)
+        """Open exactly these ports, now and at every later start; silent about what is gone."""
+        host = self._hosts.get(name)
+        if host is None:
+            return
         with host.lock:
             if list(host.admissions) == list(admissions):
                 return
@@ -203,12 +205,13 @@ class NamespaceHosts:
         self._network.detach(running.link)
         if running.public is not None:
             self._network.forget(running.public, host.spec.address)
-        host.running = None
-        if running.quiet:
-            return
-        if code == _RESTART:
-            self.start(host.spec.name, public=running.public, delay=delay, ended=ended)
-        else:
+        with host.lock:
+            # Whoever wants its end from here on finds none that runs, or the next.
+            host.running = None
+            again = code == _RESTART and not running.quiet
+            if again:
+                self.start(host.spec.name, public=running.public, delay=delay, ended=ended)
+        if not running.quiet and not again:
             ended()
 
     def _end(self, name: str, number: signal.Signals) -> None:
@@ -226,6 +229,7 @@ class NamespaceHosts:
                     break
             else:
                 running.process.kill()
+        # Not under the lock, which the watcher takes.
         if running.watcher is not None:
             running.watcher.join()
 
