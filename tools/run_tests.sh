@@ -2,7 +2,7 @@
 # run_tests.sh PYTHON: every test. Those of the test bed, which mostly wait for hosts, run beside all others in two parts;
 # the few that need root for another reason follow one of them.
 # The others share addresses of this machine, so they are one run.
-# A shell starts what runs beside it with Ctrl-C ignored; the tests that press it need it back.
+# A shell starts what runs beside it with Ctrl-C ignored, maybe this script, too; the tests that press it need it back.
 # A part that does not come to its end is ended, and all that it printed is shown.
 set -u
 logs=$(mktemp -d)
@@ -26,7 +26,7 @@ first=$!
 second=$!
 trap 'pkill -P "$first,$second"; kill $first $second 2>/dev/null; rm -rf "$logs"' EXIT
 trap 'cat "$logs"/*; exit 130' INT TERM
-"$python" -m pytest -m "not root"
+env --default-signal=INT,QUIT "$python" -m pytest -m "not root"
 others=$?
 echo "waiting for the tests of the test bed"
 wait "$first"
