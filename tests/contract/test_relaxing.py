@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from cloudclusters.catalog import Catalog, MachineType, Price
+from cloudclusters.catalog import Catalog, MachineType, Offering, Price, Region
 from cloudclusters.contract.build import make_contract
 from cloudclusters.contract.resolution import ProviderFacts, Resolution
 from cloudclusters.contract.resolve import resolve
-from cloudclusters.errors import NoMatch, Relaxation
+from cloudclusters.errors import InvalidSetting, NoMatch, Relaxation
 from cloudclusters.settings import Settings
 from cloudclusters.vocabulary import Range, format_constraint, parse_constraint
 
@@ -146,6 +146,70 @@ def test_conflict_sets_are_all_that_are_minimal_and_relaxations_true(
     alone = {name for name in wanted if wanted.keys() - {name} not in clashing}
     loosened = {name for each in error.relaxations if len(each.instead) == 1 for name in each.instead}
     assert loosened == alone - {"node_provider"}  # (another provider is another contract)
+
+
+ZONES = {"us-east-1": ("us-east-1a", "us-east-1b"), "eu-west-1": ("eu-west-1a", "eu-west-1b"), "eu-central-1": ()}
+ZONED = {
+    **{name: ALL[name] for name in ("node_vcpus_count", "accelerator_architecture", "total_vcpus", "node_count")},
+    "node_hourly_price": ALL["node_hourly_price"],
+    "cluster_hourly_price": ALL["cluster_hourly_price"],
+    "cluster_locale": st.sampled_from(
+        ["us-east-1a", "us-east-1a|eu-west-1b", "us-east-1,!=us-east-1b", "!=us-east-1b", "us-east-1", "eu-west-1"]
+    ),
+}
+zoned = st.sets(st.sampled_from(sorted(ZONED)), max_size=5).flatmap(
+    lambda names: st.fixed_dictionaries({name: ZONED[name] for name in sorted(names)})
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(types, min_size=1, max_size=4),
+    zoned,
+    st.fixed_dictionaries(
+        {}, optional={"market": st.sampled_from(["spot", "any"]), "zone": st.sampled_from(["us-east-1b", "eu-west-1a"])}
+    ),
+    st.lists(st.sampled_from([(), (0,), (1,), (0, 1)]), min_size=1, max_size=5),
+)
+def test_zones_are_told_apart_in_conflict_sets(
+    rows: list[tuple[object, ...]], wanted: dict[str, str], how: dict[str, str], where: list[tuple[int, ...]]
+) -> None:
+    """Those that the place names, and the one that is set, which stays, whatever gives way.
+
+    Of both, the place's zone goes first; then a contract without its place allows less, and no set is minimal.
+    """
+    assume("zone" not in how or wanted.get("cluster_locale", "") in ("", "us-east-1", "eu-west-1"))
+    catalog = _zoned_cloud(rows, where)
+    try:
+        solved(catalog, {**wanted, **how})
+    except NoMatch as exc:
+        error = exc
+    except InvalidSetting:  # the zone does not lie there
+        return
+    else:
+        return
+    told = {frozenset(re.split("[!<>=]", text)[0] for text in clash) for clash in error.conflict_sets}
+    subsets = [frozenset(some) for size in range(len(wanted) + 1) for some in combinations(wanted, size)]
+    clashing = [some for some in subsets if not fits(catalog, {**{name: wanted[name] for name in some}, **how})]
+    minimal = {some for some in clashing if not any(other < some for other in clashing)}
+    assert told == minimal or frozenset() in minimal  # the zone has nothing at all
+    for each in error.relaxations:
+        _buys_what_it_says(catalog, {**wanted, **how}, each)
+
+
+def _zoned_cloud(rows: list[tuple[object, ...]], where: list[tuple[int, ...]]) -> Catalog:
+    """These types at one cloud, in some zones of each of their regions, or in nobody knows which."""
+    machines, prices, offerings = list[MachineType](), list[Price](), list[Offering]()
+    for i, (vcpus, memory, architecture, sold) in enumerate(rows):
+        cells = {"vcpus": vcpus, "memory_bytes": memory, "accelerator_architecture": architecture}
+        machines.append(MachineType("ec2", f"t{i}.x", **cells))  # type: ignore[arg-type]
+        for region, price in sold.items():  # type: ignore[attr-defined]
+            chosen, spot = where[len(prices) % len(where)], None if price is None else price / 3
+            zones = tuple(zone for n, zone in enumerate(ZONES[region]) if n in chosen)
+            prices.append(Price("ec2", f"t{i}.x", region, price, spot_usd=spot))
+            offerings.append(Offering("ec2", f"t{i}.x", region, zones=zones))
+    regions = [Region("ec2", name, zones=zones) for name, zones in ZONES.items()]
+    return Catalog.build(machines, prices, offerings=offerings, regions=regions)
 
 
 def _two_clouds(

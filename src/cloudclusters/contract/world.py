@@ -193,6 +193,11 @@ def places_of_others(role: Role, world: World) -> dict[str, Places]:
     return found
 
 
+def anywhere(names: Iterable[str], world: World) -> dict[str, Places]:
+    """All regions of these providers; where a zone is set, those that hold it."""
+    return places(names, Terms(), world.catalog, world.settings, world.providers)
+
+
 def offered(
     role: Role, world: World, at: Mapping[str, Places], *, best: bool = False, only: Only | None = None
 ) -> list[Candidate]:
@@ -227,6 +232,25 @@ def offered(
 def divides(role: Role, world: World, at: Iterable[str]) -> bool:
     """Whether zones of one region are told apart: by the contract's place, or by the setting `zone` of a provider."""
     return names_zones(role.assumptions.get(LOCALE)) or bool(set_zones(world, at))
+
+
+def divided(role: Role, world: World, at: Mapping[str, Places]) -> tuple[dict[str, Places], dict[str, Places]]:
+    """Of these places, the regions whose zones are told apart, and all others."""
+    locale, zones = role.assumptions.get(LOCALE), set_zones(world, at)
+    if not zones and not names_zones(locale):
+        return {}, {**at}
+    known = {(each.provider, each.region): each.zones for each in world.catalog.regions()}
+    apart, whole = dict[str, Places](), dict[str, Places]()
+    for name, where in at.items():
+        every = {region for provider, region in known if provider == name} if where.regions is None else where.regions
+        has = {region: known.get((name, region), ()) for region in every}
+        some = {each for each in every if zones.get(name) in has[each] or zones_in(locale, each, has[each]) is not None}
+        for part, regions in ((apart, some), (whole, every - some)):
+            if regions:
+                part[name] = msgspec.structs.replace(where, regions=frozenset(regions))
+        if not some:
+            whole[name] = where
+    return apart, whole
 
 
 def set_zones(world: World, providers: Iterable[str]) -> dict[str, str]:

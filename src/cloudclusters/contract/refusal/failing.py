@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from cloudclusters.contract.document import NODES
 from cloudclusters.contract.place import LOCALE
 from cloudclusters.contract.refusal.selling import Name, Shops
 from cloudclusters.contract.sizing import Cell
-from cloudclusters.contract.world import CAP, PRICE, PROVIDER, Role, World, affordable, divides, judged
+from cloudclusters.contract.world import CAP, PRICE, PROVIDER, Role, World, affordable, judged, set_zones
 
 
 class Failing(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ def failing(role: Role, world: World, shops: Shops) -> Failing:
                 elsewhere = there.get(name, (Offer(provider=row.provider, instance_type=row.instance_type),))
                 found |= masks(elsewhere, failed | bit[LOCALE], ways)
             every |= found
-        rows += ((name, mask or bit[_unseen(role, world, shops)]) for mask in sorted(every))
+        rows += ((name, mask or bit[_unseen(role)]) for mask in sorted(every))
     return Failing(names, tuple(rows))
 
 
@@ -68,15 +68,22 @@ def _considered(role: Role, world: World, shops: Shops) -> Sequence[Judged]:
     """The types that count: not those of providers that are chosen by their names only.
 
     Where the spot market alone is asked for, not those that it does not have, whatever else is asked; if it has any.
+    So it is with the zone that is set.
     """
     rows = judged(role, world)
     if PROVIDER in role.stated:
         rows = [row for row in rows if row.provider in shops.asked.places]
-    spot = {name for name in world.catalog.providers() if world.settings.text(name, "market") == Market.SPOT}
-    if not spot:
-        return rows
-    sold = world.catalog.sold(market=Market.SPOT)
-    return [row for row in rows if row.provider not in spot or (row.provider, row.instance_type) in sold] or rows
+    every = world.catalog.providers()
+    spot = {name for name in every if world.settings.text(name, "market") == Market.SPOT}
+    if spot:
+        rows = _of_these(rows, spot, world.catalog.sold(market=Market.SPOT))
+    zoned = set_zones(world, every).keys()
+    return _of_these(rows, zoned, {*shops.asked.offers, *shops.anywhere.offers}) if zoned else rows
+
+
+def _of_these(rows: Sequence[Judged], providers: Collection[str], names: Collection[Name]) -> Sequence[Judged]:
+    """Without the types of these providers that have other names; all where there are no others."""
+    return [row for row in rows if row.provider not in providers or (row.provider, row.instance_type) in names] or rows
 
 
 def _failed(role: Role, world: World, bit: Mapping[str, int]) -> Callable[[Judged], Sequence[int]]:
@@ -110,8 +117,6 @@ def _ways(role: Role, world: World, bit: Mapping[str, int]) -> Callable[[Judged]
     return ways
 
 
-def _unseen(role: Role, world: World, shops: Shops) -> str:
+def _unseen(role: Role) -> str:
     """What is in the way where nothing fits and a type seems to lack nothing: what its cheapest offer does not show."""
-    if divides(role, world, shops.asked.places):
-        return LOCALE  # it is sold in the region, and not in that zone
     return CAP if role.cap is not None else PRICE if PRICE in role.assumptions else LOCALE

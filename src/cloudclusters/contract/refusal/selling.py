@@ -10,8 +10,8 @@ import msgspec
 from cloudclusters.base.cloud import Market, Offer
 from cloudclusters.contract.mix import Mix, mix_of
 from cloudclusters.contract.place import LOCALE, Places
-from cloudclusters.contract.world import PRICE, Role, World, markets, sold
-from cloudclusters.vocabulary import Range, Terms, taxonomy
+from cloudclusters.contract.world import PRICE, PROVIDER, Role, World, anywhere, divided, markets, offered, sold
+from cloudclusters.vocabulary import Constraint, Range, Terms, taxonomy
 
 Name = tuple[str, str]
 """A provider and its type."""
@@ -38,7 +38,7 @@ class Shops:
     @cached_property
     def asked(self) -> Shop:
         """The places that were asked for."""
-        return self._shop(self._at)
+        return self._shop(self._at, self._role.assumptions.get(LOCALE, Terms()))
 
     @cached_property
     def around(self) -> Shop:
@@ -48,14 +48,28 @@ class Shops:
     @cached_property
     def anywhere(self) -> Shop:
         """All regions."""
-        return self.asked if self.everywhere else self._shop({name: Places(regions=None) for name in self._at})
+        return self.asked if self.everywhere else self._shop(anywhere(self._at, self._world))
 
     def cost(self, offer: Offer, count: int) -> float | None:
         """USD per hour for so many nodes of this offer; None where a price is unknown."""
         return self._mixes.get(offer.provider, self._every).cost(self._role.name, count, offer)
 
-    def _shop(self, places: Mapping[str, Places]) -> Shop:
-        return Shop(places, _offers(self._role, self._world, places))
+    def _shop(self, at: Mapping[str, Places], locale: Constraint = Terms()) -> Shop:
+        """What is sold in these places; of those that the locale names, in its zones."""
+        bare = msgspec.structs.replace(self._role, assumptions={PROVIDER: Terms(), LOCALE: locale}, cap=None)
+        apart, whole = divided(bare, self._world, at)
+        found = _offers(self._role, self._world, whole)
+        zoned = _zoned(bare, self._world, apart) if apart else {}
+        return Shop(at, {**found, **{name: [*found.get(name, ()), *zoned[name]] for name in zoned}})
+
+
+def _zoned(bare: Role, world: World, at: Mapping[str, Places]) -> Mapping[Name, Sequence[Offer]]:
+    """The offers by type where zones are told apart, of each price one."""
+    found: dict[Name, dict[object, Offer]] = {}
+    for offer in (each.offer for each in offered(bare, world, at)):
+        price = offer.market, offer.hourly_usd, offer.on_demand_usd
+        found.setdefault((offer.provider, offer.instance_type), {})[price] = offer
+    return {name: [*each.values()] for name, each in found.items()}
 
 
 def _offers(role: Role, world: World, at: Mapping[str, Places]) -> Mapping[Name, Sequence[Offer]]:
