@@ -13,7 +13,7 @@ import pytest
 
 from cloudclusters.base.cloud import Market
 from cloudclusters.catalog import Candidate, Catalog, Demand, MachineType, Offering, Price, Region
-from cloudclusters.catalog.catalog import _kept
+from cloudclusters.catalog.answers import Answers
 from cloudclusters.errors import InternalError, StoreError, UnknownName
 from cloudclusters.vocabulary import constrain, feature
 
@@ -226,13 +226,11 @@ def test_regions_of_a_place(packaged: Catalog) -> None:
 
 def test_threads_may_ask_more_than_is_kept() -> None:
     """Answers that are kept give way to others while another thread adds to them."""
-    answers, before = dict[object, int](), sys.getswitchinterval()
+    answers, before = Answers[int](), sys.getswitchinterval()
     sys.setswitchinterval(1e-7)
     try:
         with ThreadPoolExecutor(4) as pool:
-            found = [
-                pool.submit(lambda: [_kept(answers, number, lambda: 1) for number in range(30_000)]) for _ in range(4)
-            ]
+            found = [pool.submit(lambda: [answers.of(n, lambda: 1) for n in range(30_000)]) for _ in range(4)]
             assert all(set(each.result()) == {1} for each in found)
     finally:
         sys.setswitchinterval(before)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudclusters.base.cloud import Market
-from cloudclusters.catalog import Catalog, MachineType, Offering, Price, Purchase, Region, Tally
+from cloudclusters.catalog import Catalog, MachineType, Offering, Price, Purchase, Region, Tally, tallying
+from cloudclusters.catalog import offers as catalog_offers
 from cloudclusters.catalog.frontier import undercut
 from cloudclusters.contract import leading, rank
 from cloudclusters.contract.build import make_contract
@@ -124,6 +125,8 @@ def test_all_regions_at_once_are_each_of_them_alone(
     most=st.sampled_from([None, 0.2, 1.0]),
     unplaced=st.booleans(),
     counts=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)).filter(any), min_size=1, max_size=3),
+    many=st.sampled_from([0, 1000]),
+    few=st.sampled_from([0, 1000]),
 )
 def test_tallies_are_what_counting_offers_gives(
     catalog: Catalog,
@@ -133,16 +136,19 @@ def test_tallies_are_what_counting_offers_gives(
     *,
     unplaced: bool,
     counts: list[tuple[int, int]],
+    many: int,
+    few: int,
 ) -> None:
     """As many offers of each type as there are to read, those of an unknown price among them; and the lowest price of
-    so many machines, which may differ from type to type.
+    so many machines, which may differ from type to type. However many types and regions are asked for.
     """
     spot = market is Market.SPOT
-    with catalog:
+    with catalog, patch.object(tallying, "_MANY", many), patch.object(catalog_offers, "_FEW", few):
         names = [(each.provider, each.instance_type) for each in catalog.machine_types()]
         wishes = {name: counts[at % len(counts)] if spot else (at % 3 + 1, 0) for at, name in enumerate(names)}
         purchase = Purchase(regions=regions, market=market, most=most, unplaced=unplaced)
         found = catalog.tallies(wishes, purchase)
+        double = catalog.tallies({name: (2 * steady, 2 * rest) for name, (steady, rest) in wishes.items()}, purchase)
         offers = [each.offer for each in catalog.offers([], regions, market=market, unplaced=unplaced)]
 
     counted: dict[tuple[str, str], list[float | None]] = {}
@@ -159,6 +165,8 @@ def test_tallies_are_what_counting_offers_gives(
         name: Tally(len(prices), min((usd for usd in prices if usd is not None), default=None))
         for name, prices in counted.items()
     }
+    twice = {name: None if each.lowest is None else round(2 * each.lowest, 6) for name, each in found.items()}
+    assert {name: each.lowest for name, each in double.items()} == twice
 
 
 @settings(deadline=None, max_examples=150)

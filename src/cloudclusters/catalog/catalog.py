@@ -6,7 +6,7 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,18 +14,16 @@ import msgspec
 
 from cloudclusters.base.cloud import Market
 from cloudclusters.catalog import offers, reading
+from cloudclusters.catalog.answers import Answers
 from cloudclusters.catalog.frontier import Prices, frontier
 from cloudclusters.catalog.matching import Demand, fitting, judged, shown
 from cloudclusters.catalog.rows import Candidate, Cell, Content, Judged, MachineType, Offering, Price, Priced, Region
 from cloudclusters.catalog.source import Source
-from cloudclusters.catalog.tallying import Count, Purchase, Tally, tallied
+from cloudclusters.catalog.tallying import Count, Purchase, Shelf, Tally, tallied
 from cloudclusters.vocabulary import taxonomy
 
 S = TypeVar("S", bound=msgspec.Struct)
-T = TypeVar("T")
 
-_KEPT = 16
-"""Answers to questions of one sort that are kept: the rows never change."""
 SNAPSHOT = Path(__file__).with_name("snapshot.sqlite")
 
 
@@ -38,9 +36,10 @@ class Catalog:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = tuple(sources)
         self._hidden: tuple[frozenset[int], ...] = _hidden(self._sources)
-        self._sold: dict[object, Mapping[tuple[str, str], float | None]] = {}
-        self._judged: dict[object, Sequence[Judged]] = {}
-        self._frontiers: dict[object, Mapping[tuple[str, str], Sequence[Prices]]] = {}
+        self._sold: Answers[Mapping[tuple[str, str], float | None]] = Answers()
+        self._judged: Answers[Sequence[Judged]] = Answers()
+        self._frontiers: Answers[Mapping[tuple[str, str], Sequence[Prices]]] = Answers()
+        self._shelves: tuple[Answers[Shelf], ...] = tuple(Answers() for _ in self._sources)
 
     @classmethod
     def packaged(cls) -> Catalog:
@@ -131,7 +130,7 @@ class Catalog:
                 for row in judged(source, hidden, demands, possible=possible)
             ]
 
-        return _kept(self._judged, (tuple(demands), possible), ask)
+        return self._judged.of((tuple(demands), possible), ask)
 
     def offers(
         self,
@@ -171,12 +170,12 @@ class Catalog:
         `offers`, and much quicker.
         """
         found: dict[tuple[str, str], Tally] = {}
-        for source, hidden in zip(self._sources, self._hidden, strict=True):
+        for source, hidden, shelves in zip(self._sources, self._hidden, self._shelves, strict=True):
             ids = source.names()
             numbers = {ids[name]: name for name in wishes if name in ids and ids[name] not in hidden}
             if numbers:
                 counts = {number: wishes[name] for number, name in numbers.items()}
-                found |= {numbers[number]: each for number, each in tallied(source, counts, purchase).items()}
+                found |= {numbers[number]: each for number, each in tallied(source, counts, purchase, shelves).items()}
         return found
 
     def sold(
@@ -200,7 +199,7 @@ class Catalog:
                 }
             return found
 
-        return _kept(self._sold, (_set(regions), market, unplaced), ask)
+        return self._sold.of((_set(regions), market, unplaced), ask)
 
     def cells(
         self, columns: Sequence[str], names: Collection[tuple[str, str]] | None = None
@@ -234,7 +233,7 @@ class Catalog:
                 found |= frontier(source, _word(source, provider), regions, shown("type.id", hidden))
             return found
 
-        return _kept(self._frontiers, (provider, _set(regions)), ask)
+        return self._frontiers.of((provider, _set(regions)), ask)
 
     def machine_types(self, names: Collection[tuple[str, str]] | None = None) -> list[MachineType]:
         """Every type, or those of these providers and names, by provider and name."""
@@ -366,16 +365,6 @@ def _among(column: str, source: Source, names: Collection[tuple[str, str]] | Non
         return ""
     ids = source.names()
     return f" AND {column} IN ({', '.join(str(ids[name]) for name in names if name in ids)})"
-
-
-def _kept(answers: dict[object, T], question: object, ask: Callable[[], T]) -> T:
-    """The answer to a question, from before where it is kept; the oldest gives way."""
-    found = answers.get(question)
-    if found is None:
-        if len(answers) >= _KEPT:
-            answers.pop(next(iter([*answers])), None)  # of a copy, as other threads may be adding to it
-        found = answers[question] = ask()
-    return found
 
 
 def _set(regions: Collection[str] | None) -> frozenset[str] | None:

@@ -15,6 +15,8 @@ from cloudclusters.catalog.source import Row, Source
 
 _DEAREST = 1e9
 """USD per hour that no machine costs."""
+_FEW = 6
+"""Regions that are looked up one by one."""
 _FIGURES = {Market.ON_DEMAND: ("usd", "date"), Market.SPOT: ("spot_usd", "spot_date")}
 _SPOT = "spot_savings_percent, spot_interruption_percent"
 
@@ -145,7 +147,9 @@ def within(source: Source, regions: Collection[str] | None) -> str:
     """The regions as one more SQL condition; a price without a place holds everywhere."""
     if regions is None:
         return ""
-    return f" AND region IN ({listed(source.word_ids({'', *regions}))})"
+    # With a plus the rows of a type are read through, and not looked up region by region: quicker where those are many.
+    column = "+region" if len(regions) > _FEW else "region"
+    return f" AND {column} IN ({listed(source.word_ids({'', *regions}))})"
 
 
 def _candidate(source: Source, machines: dict[int, MachineType], row: Row, market: Market) -> Candidate:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import msgspec
 
 from cloudclusters.base.cloud import Market
 from cloudclusters.base.constraint import Range
 from cloudclusters.catalog import offers, schema
+from cloudclusters.catalog.answers import Answers
 from cloudclusters.catalog.reading import dollars
+from cloudclusters.catalog.rows import Cell
 from cloudclusters.catalog.source import Source
 
 Count = tuple[int, int]
 """Machines that are bought on demand, and on the spot market."""
+_MANY = 4
+"""Of one in so many types the figures of all are looked up."""
 _DEAREST = 9e12
 """USD per hour that nothing costs."""
 
@@ -44,28 +48,54 @@ class Tally(msgspec.Struct, frozen=True):
     lowest: float | None
 
 
-def tallied(source: Source, wishes: Mapping[int, Count], purchase: Purchase) -> dict[int, Tally]:
-    """The types of these ids that are sold so, by id; as many offers as `offers.candidates` would make of each."""
+Shelf = Mapping[int, tuple[int, Cell]]
+"""By type, how many offers there are, and the lowest price of them as it is stored."""
+
+
+def tallied(
+    source: Source, wishes: Mapping[int, Count], purchase: Purchase, shelves: Answers[Shelf]
+) -> dict[int, Tally]:
+    """The types of these ids that are sold so, by id; as many offers as `offers.candidates` would make of each.
+
+    Of many types at any price, what one machine of each costs is kept on a shelf: that does not depend on the wishes.
+    """
     wanted = offers.on_market(source, wishes, purchase.market)
-    within = offers.within(source, purchase.regions)
-    where = f"type IN ({offers.listed(sorted(wanted))}){within}"
-    table, joined, cost = _counted({number: wishes[number] for number in wanted})
+    counts, every = [wishes[number] for number in wanted], source.names()
+    columns = {"usd" if not rest else "" if steady else "spot_usd" for steady, rest in counts}
+    if len(columns) == 1 and all(columns) and not _allowed(purchase, "usd") and _MANY * len(wanted) > len(every):
+        (column,) = columns
+        shelf = shelves.of((column, purchase), lambda: _found(source, None, purchase, ("", "", column)))
+        return {n: Tally(shelf[n][0], _times(sum(wishes[n]), shelf[n][1])) for n in wanted if n in shelf}
+    found = _found(source, wanted, purchase, _counted({number: wishes[number] for number in wanted}))
+    return {number: Tally(many, dollars(lowest)) for number, (many, lowest) in found.items()}
+
+
+def _found(source: Source, wanted: Set[int] | None, purchase: Purchase, counted: tuple[str, str, str]) -> Shelf:
+    """How many offers these types have (None: all), and what the cheapest costs, counted so, as it is stored."""
+    table, joined, cost = counted
+    where = "1" if wanted is None else f"type IN ({offers.listed(sorted(wanted))})"
+    where += offers.within(source, purchase.regions)
     rows = source.rows(
         f"{table}SELECT type, count(*), min({cost}) FROM price{joined}"
         f" WHERE {where}{_allowed(purchase, cost)} GROUP BY type"
     )
-    found = {int(number or 0): Tally(int(many or 0), dollars(lowest)) for number, many, lowest in rows}
+    found = {int(number or 0): (int(many or 0), lowest) for number, many, lowest in rows}
     if purchase.node is None and purchase.cluster is None:
         unpriced = source.rows(
             f"SELECT type, count(*) FROM offering WHERE {where} AND NOT EXISTS"
             " (SELECT 1 FROM price WHERE price.type = offering.type AND price.region = offering.region) GROUP BY type"
         )
         more = {int(number or 0): int(many or 0) for number, many in unpriced}
-        more |= dict.fromkeys(wanted - source.placed if purchase.unplaced else (), 1)
+        nowhere = {*(source.names().values() if wanted is None else wanted)} - source.placed
+        more |= dict.fromkeys(nowhere if purchase.unplaced else (), 1)
         for number, many in more.items():
-            known = found.get(number, Tally(0, None))
-            found[number] = Tally(known.offers + many, known.lowest)
+            known, lowest = found.get(number, (0, None))
+            found[number] = (known + many, lowest)
     return found
+
+
+def _times(many: int, price: Cell) -> float | None:
+    return None if price is None else dollars(many * int(price))
 
 
 def _counted(wishes: Mapping[int, Count]) -> tuple[str, str, str]:
