@@ -15,7 +15,7 @@ from lifecycle_world import SMALL, World, plan_of
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState, Slot, SshEndpoint
 from cloudclusters.base.limits import AtLimit, Limits
-from cloudclusters.errors import StoreError, UnknownHandle
+from cloudclusters.errors import IllegalState, StoreError, UnknownHandle
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.adopt import adopt, find_elsewhere
 from cloudclusters.lifecycle.change_limits import change_limits
@@ -229,6 +229,48 @@ def test_limits_that_were_changed_hold_on(
     changed = "idle" in said.get("limits", "")
     assert limits.max_lifetime == pytest.approx(lifetime, abs=60)
     assert (limits.idle_timeout, limits.at_limit) == ((120.0, "stop") if changed else (3600.0, "terminate"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "after"), [({"max_lifetime": "2h"}, 7200.0), ({"max_cost": 0.5}, 21600.0), ({"max_cost": 0.5}, 9e5)]
+)
+def test_limits_that_have_struck_hold_on(
+    world: World, tmp_path: Path, changed: dict[str, object], after: float
+) -> None:
+    """Who takes the stopped machines up has them, too, and who set them keeps them."""
+    plan = msgspec.structs.replace(plan_of(), settings={"max_lifetime": "20d", "max_cost": "9", "at_limit": "stop"})
+    there = replace(
+        world.ctx,
+        home=tmp_path / "other",
+        store=Store.open(tmp_path / "other", now=world.clock.now),
+        links={},
+        shared={},
+    )
+    handle = asyncio.run(deploy(there, plan)).handle
+    limits = asyncio.run(change_limits(there, handle, changed)).limits
+    limits = asyncio.run(change_limits(there, handle, changed)).limits
+    world.clock.advance(after)
+    for machine in world.cloud.machines(handle):
+        world.cloud.power_off(machine.id, stop=True)
+
+    class Carrying(Entered):
+        def describe(self, holding: Holding) -> Sequence[Instance]:
+            found = StoppableFakeProvider.describe(self, holding)
+            return [msgspec.structs.replace(each, words=plan_words(plan, SMALL) | each.words) for each in found]
+
+    provider = Carrying(world.cloud)
+    (holding,) = provider.find()
+    here = replace(world.ctx, provider=lambda _: provider)
+    found = asyncio.run(adopt(here, holding))
+
+    assert found.state is ClusterState.INTERRUPTED
+    assert found.limits == limits
+    assert asyncio.run(refresh(there, handle)).limits == limits
+    asyncio.run(change_limits(here, handle, {"idle_timeout": "2h"}))  # which the machines tell as said here
+    assert asyncio.run(refresh(there, handle)).limits == msgspec.structs.replace(limits, idle_timeout=7200.0)
+    if "max_lifetime" in changed:
+        with pytest.raises(IllegalState, match="beyond its limit max_lifetime: it has lived for 2h"):
+            asyncio.run(resume(here, handle))
 
 
 @pytest.mark.parametrize("forged", ["cluster", "role", "user"])

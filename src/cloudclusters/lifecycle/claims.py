@@ -22,6 +22,8 @@ LATE = 900.0
 CLAIM, LEASE, LIMITS = "claim", "lease", "limits"
 _ID = 8
 """Characters of a store's name in the name of a word."""
+_MICRO = 1e6
+"""A USD in the unit in which words tell of money."""
 _OVER = (InstanceState.TERMINATING, InstanceState.GONE)
 
 
@@ -69,21 +71,31 @@ def claim_words(who: str, *, until: float) -> dict[str, str]:
     return {CLAIM: f"{until:.0f} {who}"[:250]}
 
 
-def limits_words(limits: Limits, *, deadline: float | None, store: str) -> dict[str, str]:
-    """The word that tells by which limits the machines let go of themselves, and which store said so last."""
-    idle = [] if limits.idle_timeout is None else [f"idle={limits.idle_timeout:.0f}"]
-    end = [] if deadline is None else [f"deadline={deadline:.0f}"]
-    return {LIMITS: " ".join((*idle, *end, f"at={limits.at_limit}", f"by={store[:_ID]}"))}
+def limits_words(limits: Limits, *, deadline: float | None, store: str, ends: float | None = None) -> dict[str, str]:
+    """The word that tells by which limits the machines let go of themselves, and which store said so last.
+
+    `deadline` is when the first limit of time or money strikes, `ends` when that of time does, in seconds since the
+    epoch. Money is told in millionths of a USD.
+    """
+    cost = None if limits.max_cost is None else limits.max_cost * _MICRO
+    told = {"idle": limits.idle_timeout, "deadline": deadline, "ends": ends, "cost": cost}
+    parts = [f"{name}={value:.0f}" for name, value in told.items() if value is not None]
+    return {LIMITS: " ".join((*parts, f"at={limits.at_limit}", f"by={store[:_ID]}"))}
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The limits that machines say they have: seconds without use, the end in seconds since the epoch, and by whom."""
+    """The limits that machines say they have: seconds without use, the end in seconds since the epoch, and by whom.
+
+    `ends` is the end of their lifetime, `max_cost` what they may cost in USD: one of the two gives the end.
+    """
 
     idle_timeout: float | None
     deadline: float | None
     at_limit: AtLimit
     by: str = ""
+    ends: float | None = None
+    max_cost: float | None = None
 
     def is_of(self, store: str) -> bool:
         """Whether this store said so, or nobody knows who."""
@@ -101,7 +113,8 @@ def limits_said(seen: Iterable[Instance]) -> Said | None:
         at_limit = AtLimit(parts.get("at", ""))
     except ValueError:
         return None
-    return Said(_number(parts.get("idle", "")), _number(parts.get("deadline", "")), at_limit, parts.get("by", ""))
+    idle, deadline, ends, cost = (_number(parts.get(name, "")) for name in ("idle", "deadline", "ends", "cost"))
+    return Said(idle, deadline, at_limit, parts.get("by", ""), ends, None if cost is None else cost / _MICRO)
 
 
 def claim_of(holding: Holding, seen: Collection[Instance], *, store: str, now: float, longest: float) -> str:

@@ -86,11 +86,18 @@ def _moves(record: ClusterRecord) -> bool:
     return any(node.instance is not None and node.instance.state in _MOVING for node in record.nodes)
 
 
+def end_of(record: ClusterRecord) -> float | None:
+    """When a cluster has lived as long as it may, in seconds since the epoch; None without such a limit."""
+    longest = record.limits.max_lifetime
+    return None if longest is None or not record.history else record.history[0].at + longest
+
+
 def limits_by(record: ClusterRecord, said: Said | None, now: float, *, same: float) -> Limits:
     """The limits that hold at the machines: the record's, unless these say that they were changed since.
 
-    What was spent elsewhere is not known here, so a limit of money goes on as the moment at which it was to strike.
-    Moments less than `same` seconds apart are of the same limit.
+    What was spent elsewhere is not known here, so a limit of money goes on as the moment at which it was to strike; but
+    not while machines are stopped: then that moment moves on. Moments less than `same` seconds apart are of the same
+    limit. An end in the past says nothing of machines that run: they were told another one, and do not say so yet.
     """
     planned = deadline_of(record, now)
     if said is None:
@@ -98,16 +105,32 @@ def limits_by(record: ClusterRecord, said: Said | None, now: float, *, same: flo
     limits = msgspec.structs.replace(record.limits, idle_timeout=said.idle_timeout, at_limit=said.at_limit)
     if said.deadline is None:
         return msgspec.structs.replace(limits, max_lifetime=None, max_cost=None)
+    told = _as_told(record, said, same)
+    if told is not None and not any(_is_paid(record, node) for node in record.nodes):
+        lifetime, cost = told
+        return msgspec.structs.replace(limits, max_lifetime=lifetime, max_cost=cost)
     if said.deadline <= now or (planned is not None and abs(planned - said.deadline) < same):
         return limits
     return msgspec.structs.replace(limits, max_lifetime=said.deadline - record.history[0].at, max_cost=None)
 
 
+def _as_told(record: ClusterRecord, said: Said, same: float) -> tuple[float | None, float | None] | None:
+    """How long it may live and what it may cost, as the machines say; None where they say neither."""
+    if said.ends is None:
+        return None if said.max_cost is None else (None, said.max_cost)
+    ends = end_of(record)
+    if ends is not None and abs(ends - said.ends) < same:
+        return record.limits.max_lifetime, said.max_cost
+    return said.ends - record.history[0].at, said.max_cost
+
+
 def _of_lifetime(record: ClusterRecord) -> Strike | None:
-    longest = record.limits.max_lifetime
-    if longest is None or not record.history:
-        return None
-    return Strike("max_lifetime", record.history[0].at + longest, f"it has lived for {duration(longest)}")
+    longest, ends = record.limits.max_lifetime, end_of(record)
+    return (
+        None
+        if longest is None or ends is None
+        else Strike("max_lifetime", ends, f"it has lived for {duration(longest)}")
+    )
 
 
 def _of_cost(record: ClusterRecord, now: float) -> Strike | None:

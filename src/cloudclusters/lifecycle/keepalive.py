@@ -8,7 +8,7 @@ from cloudclusters.base.waiting import SystemClock
 from cloudclusters.errors import CloudClustersError, ProviderError, UnknownHandle
 from cloudclusters.lifecycle.claims import KEPT, LASTS, claim_words, limits_words
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.deadline import deadline_of
+from cloudclusters.lifecycle.deadline import deadline_of, end_of
 from cloudclusters.provider.protocol import CanMark
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
@@ -54,7 +54,7 @@ async def claim_anew(ctx: Context, record: ClusterRecord) -> bool:
 
 def limits_told(record: ClusterRecord, now: float, store: str) -> dict[str, str]:
     """The word that tells by which limits the machines of a cluster let go of themselves, as they are now."""
-    return limits_words(record.limits, deadline=deadline_of(record, now), store=store)
+    return limits_words(record.limits, deadline=deadline_of(record, now), store=store, ends=end_of(record))
 
 
 async def keepalive(ctx: Context, handles: Callable[[], Collection[str]], *, every: float = LOOK) -> None:
