@@ -223,6 +223,27 @@ def test_type_in_a_zone_fits_where_a_contract_for_that_zone_gets_it(
     assert sold or whole.verdict.startswith("nothing of it fits")
 
 
+@pytest.mark.parametrize(
+    ("wish", "about", "region", "rank"),
+    [
+        ("eu-central-1a|eu-central-1b", "Germany", "eu-central-1a", 1),
+        ("us-east-1a", "North America", "us-east-1a", 4),
+        ("us-east-1a", "us-east-1", "us-east-1a", 4),
+        ("us-east-1a", "us-east-1b", "us-east-1b", 0),
+        ("us-east-1a", "US-EAST-1A", "us-east-1a", 4),
+        ("us-east-1a", "US-EAST-1B", "us-east-1b", 0),
+    ],
+)
+def test_a_place_that_holds_the_zones_of_the_contract(
+    contract: Make, full: Catalog, facts: Facts, wish: str, about: str, region: str, rank: int
+) -> None:
+    """An offer in one of them is an offer in the country and on the continent, too."""
+    asked = contract("accelerator=L4", "node_provider=ec2", f"cluster_locale={wish}")
+    (there,) = why(asked, full, facts, f"g6.xlarge@{about}").subjects
+    assert (there.region, there.rank) == (region, rank)
+    assert there.rank or there.verdict == "does not fit"
+
+
 def test_a_price_that_holds_everywhere_is_in_no_zone(contract: Make, facts: Facts) -> None:
     """As for whoever resolves: the contract gets none of it, and so it is told."""
     catalog = Catalog.build(

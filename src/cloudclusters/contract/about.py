@@ -10,7 +10,7 @@ from cloudclusters.catalog import Candidate, Catalog, MachineType
 from cloudclusters.contract.names import known_types
 from cloudclusters.contract.place import names_zones
 from cloudclusters.errors import InvalidContract, UnknownName
-from cloudclusters.vocabulary import Terms, near
+from cloudclusters.vocabulary import Terms, near, taxonomy
 
 AT, OF = "@", "/"
 
@@ -36,7 +36,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
             self.machine.instance_type,
         ):
             return False
-        zone = self.place if self.place != offer.place.region else ""
+        zone = self.place if self.is_zone and self.place != offer.place.region else ""
         named = (offer.provider, offer.place.region) in self.regions
         return not self.place or (named and (not offer.place.zone or zone in ("", offer.place.zone)))
 
@@ -52,12 +52,13 @@ def understood(text: str, catalog: Catalog) -> list[About]:
         raise InvalidContract(
             f"{text!r} is neither a type nor a place", hint="write TYPE, PROVIDER/TYPE, PLACE or TYPE@PLACE"
         )
-    if not at and (regions := _regions(name, catalog)):
-        return [About(place=name, regions=_of(regions, [provider] if provider else [], name))]
-    types = _types(name, provider, catalog)
     if not at:
-        return [About(machine=each) for each in types]
-    regions = _regions(place, catalog)
+        place, regions = _place(name, catalog)
+        if regions:
+            return [About(place=place, regions=_of(regions, [provider] if provider else [], place))]
+        return [About(machine=each) for each in _types(name, provider, catalog)]
+    types = _types(name, provider, catalog)
+    place, regions = _place(place, catalog)
     if not regions:
         raise InvalidContract(f"{text!r}: {_no_place(place, catalog)}")
     there = {region[0] for region in _of(regions, [each.provider for each in types], place)}
@@ -96,17 +97,19 @@ def _types(name: str, provider: str, catalog: Catalog) -> list[MachineType]:
     return found
 
 
-def _regions(place: str, catalog: Catalog) -> list[tuple[str, str]]:
-    """The regions of all providers that a place means; none where it is no place."""
+def _place(text: str, catalog: Catalog) -> tuple[str, list[tuple[str, str]]]:
+    """A place as the catalog spells it, and the regions of all providers that it means; none where it is no place."""
     known = [(each.provider, each.region) for each in catalog.regions()]
-    exact = [each for each in known if each[1] == place]  # those of plugins and of this machine are in no taxonomy
+    exact = [each for each in known if each[1] == text]  # those of plugins and of this machine are in no taxonomy
     if exact:
-        return exact
+        return text, exact
     try:
-        inside = set(catalog.regions_in(place))
+        inside = set(catalog.regions_in(text))
     except UnknownName:
-        return []
-    return [each for each in known if each[1] in inside]
+        return text, []
+    words = taxonomy("locale")
+    spelt = words.canonical(text)
+    return text if spelt == words.root else spelt, [each for each in known if each[1] in inside]
 
 
 def _no_place(place: str, catalog: Catalog) -> str:
