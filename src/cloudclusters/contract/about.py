@@ -28,8 +28,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the place is a part of a region."""
         return bool(self.place) and names_zones(Terms((self.place,)))
 
-    def covers(self, candidate: Candidate) -> bool:
-        """Whether this is an offer of it."""
+    def covers(self, candidate: Candidate, set_zone: str) -> bool:
+        """Whether this is an offer of it; one whose place names no zone stands in the zone that is set, if any."""
         offer = candidate.offer
         if self.machine is None or (offer.provider, offer.instance_type) != (
             self.machine.provider,
@@ -37,8 +37,9 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
         ):
             return False
         zone = self.place if self.is_zone and self.place != offer.place.region else ""
+        stands = offer.place.zone or set_zone
         named = (offer.provider, offer.place.region) in self.regions
-        return not self.place or (named and (not offer.place.zone or zone in ("", offer.place.zone)))
+        return not self.place or (named and (not stands or zone in ("", stands)))
 
 
 def understood(text: str, catalog: Catalog) -> list[About]:

@@ -22,7 +22,7 @@ from cloudclusters.contract.policy import TIGHTEST, figure_text, measure_of
 from cloudclusters.contract.rank import Group, Ranked
 from cloudclusters.contract.refusal.rejection import ASK_WHY, rejections, verdicts
 from cloudclusters.contract.resolve import first_options, options, world_of
-from cloudclusters.contract.world import PROVIDER, Providers, Role, World, offered, places_of, roles_of
+from cloudclusters.contract.world import PROVIDER, Providers, Role, World, offered, places_of, roles_of, set_zones
 from cloudclusters.errors import NoMatch
 from cloudclusters.settings import Settings
 from cloudclusters.vocabulary import Constraint, Terms, Verdict
@@ -160,7 +160,8 @@ def _subjects(about: About, case: _Case, roles: Sequence[Role]) -> list[Subject]
 def _machine(about: About, machine: MachineType, case: _Case) -> Subject:
     """A type, or an offer of it in a place."""
     there = _offer(about, machine, case)
-    rank = next((i for i, each in enumerate(case.order, 1) if about.covers(each.candidate)), 0) if there else 0
+    zone = set_zones(case.world, [machine.provider]).get(machine.provider, "")
+    rank = next((i for i, each in enumerate(case.order, 1) if about.covers(each.candidate, zone)), 0) if there else 0
     ranked = case.order[rank - 1] if rank else None
     candidate = ranked.candidate if ranked is not None else there
     offer = candidate.offer if candidate is not None else None
@@ -284,10 +285,11 @@ def _region(about: About, provider: str, region: str, case: _Case, roles: Sequen
 def _in_zone(provider: str, region: str, zone: str, case: _Case) -> Here | None:
     """What stands in a zone of a region, or may; None where nothing does."""
     sold_in = case.world.catalog.zones_of({region})
+    set_zone = set_zones(case.world, [provider]).get(provider, "")
 
     def is_here(offer: Offer) -> bool:
-        zones = sold_in.get((provider, offer.instance_type, region), (zone,))
-        in_it = zone in (region, offer.place.zone) or (not offer.place.zone and zone in zones)
+        zones, stands = sold_in.get((provider, offer.instance_type, region), (zone,)), offer.place.zone or set_zone
+        in_it = zone in (region, stands) or (not stands and zone in zones)
         return (offer.provider, offer.place.region) == (provider, region) and in_it
 
     here = [(rank, each) for rank, each in enumerate(case.order, 1) if is_here(each.candidate.offer)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudclusters.base.cloud import Market
+from cloudclusters.base.cloud import Market, Place
 from cloudclusters.base.table import usd
 from cloudclusters.catalog import Candidate, MachineType, cell_of
 from cloudclusters.contract.disk import SIZE, stands_in
@@ -104,17 +104,23 @@ def _place(
     if not stated and (at is None or at.regions is None):
         return []
     text = role.text(LOCALE) if stated else f"{LOCALE}={'|'.join(sorted((at and at.regions) or ()))} (the default)"
-    text += "".join(f", zone={zone}" for zone in set_zones(world, [machine.provider]).values())
+    zone = set_zones(world, [machine.provider]).get(machine.provider, "")
+    text += f", zone={zone}" if zone else ""
     if not _is_placed(machine, world) and (candidate is None or not role.unplaced):
         return [Finding(text, "no known place", Verdict.UNKNOWN)]
     if candidate is None:
         return [Finding(text, NOT_SOLD, Verdict.MISSED)]
     place = candidate.offer.place
     allowed = at is not None and (at.regions is None or place.region in at.regions or not place.region)
-    if allowed and stated and names_zones(role.assumptions[LOCALE]):
-        zones = zones_in(role.assumptions[LOCALE], place.region, (place.zone,))
-        allowed = zones is None or place.zone in zones
+    allowed = allowed and _is_in_zone(role, place, zone)
     return [Finding(text, str(place) or "anywhere", Verdict.MET if allowed else Verdict.MISSED)]
+
+
+def _is_in_zone(role: Role, place: Place, zone: str) -> bool:
+    """Whether a place is in a zone that the contract's place names; where that names none, in the one that is set."""
+    locale = role.assumptions.get(LOCALE)
+    zones = zones_in(locale, place.region, (place.zone,)) if names_zones(locale) else None
+    return not zone or place.zone in ("", zone) if zones is None else place.zone in zones
 
 
 def _prices(role: Role, candidate: Candidate | None, cluster_usd: float | None) -> list[Finding]:
