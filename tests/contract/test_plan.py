@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 import pytest
 
-from cloudclusters.base.cloud import Offer
-from cloudclusters.catalog import Catalog, MachineType, Price
+from cloudclusters.base.cloud import Offer, Place
+from cloudclusters.catalog import Catalog, MachineType, Price, Region
 from cloudclusters.contract.document import Contract, Plan
 from cloudclusters.contract.plan import _foreign, plan
 from cloudclusters.contract.resolution import Choice, ProviderFacts, RoleResolution
@@ -171,6 +171,25 @@ def test_the_setting_and_the_place_sell_the_same(
 
     assert sold(role) == sold(other) != []
     assert (role.total, role.types) == (other.total, other.types)
+
+
+@pytest.mark.parametrize("price", [None, 1.0])
+def test_what_is_sold_nobody_knows_where_is_in_no_zone_that_is_set(contract: Contracts, price: float | None) -> None:
+    """Nor is what has one price everywhere; the zone of another provider says nothing."""
+    prices = [] if price is None else [Price("ec2", "a.x", "", price)]
+    regions = [
+        Region("ec2", "eu-west-1", zones=("eu-west-1a",)),
+        Region("gcp", "europe-west3", zones=("europe-west3-a",)),
+    ]
+    catalog = Catalog.build([MachineType("ec2", "a.x", vcpus=2), MachineType("gcp", "b.x")], prices, regions=regions)
+    asked, facts = ("node_machinetype=a.x", "cluster_locale=any"), installed("ec2", "gcp")
+
+    for zone in ("eu-west-1a", "europe-west3-a"):
+        with pytest.raises(NoMatch) as caught:
+            planned(contract(*asked, f"zone={zone}"), catalog, facts)
+        assert caught.value.hint == 'zone="" lets go of the zone'
+    made = planned(contract(*asked), catalog, facts, CLOUDCLUSTERS_GCP_ZONE="europe-west3-a")
+    assert made.roles[0].offer.place == Place()
 
 
 def test_a_type_that_the_zone_does_not_have_is_told_with_the_zone(contract: Contracts, full: Catalog) -> None:

@@ -11,7 +11,7 @@ from cloudclusters.base.cloud import Market
 from cloudclusters.catalog import Count, Judged, Purchase
 from cloudclusters.contract.mix import Mix, mix_of
 from cloudclusters.contract.place import Places
-from cloudclusters.contract.world import PRICE, Role, World, judged, markets
+from cloudclusters.contract.world import PRICE, Role, World, judged, markets, unplaced
 from cloudclusters.vocabulary import Constraint, Range
 
 Name = tuple[str, str]
@@ -63,10 +63,12 @@ def _purchases(
             counts.setdefault(name[0], {})[name] = count
     found: dict[Purchase, dict[Name, Count]] = {}
     for provider, numbers in counts.items():
+        regions, nowhere = at[provider].regions, unplaced(role, world, provider)
         for market in markets(world.settings.text(provider, "market")):
             wish_of = functools.cache(functools.partial(_wish, role, mixes[provider], market))
             wishes = {name: wish_of(count) for name, count in numbers.items()}
-            found.setdefault(_purchase(role, at[provider].regions, mixes[provider], market), {}).update(wishes)
+            purchase = _purchase(role, regions, mixes[provider], market, unplaced=nowhere)
+            found.setdefault(purchase, {}).update(wishes)
     return found
 
 
@@ -75,14 +77,14 @@ def _wish(role: Role, mix: Mix, market: Market, count: int) -> Count:
     return steady, count - steady
 
 
-def _purchase(role: Role, regions: frozenset[str] | None, mix: Mix, market: Market) -> Purchase:
+def _purchase(role: Role, regions: frozenset[str] | None, mix: Mix, market: Market, *, unplaced: bool) -> Purchase:
     return Purchase(
         regions=regions,
         market=market,
         node=_limit(role.assumptions.get(PRICE)),
         cluster=role.cap if isinstance(role.cap, Range) else None,
         most=mix.max_price,
-        unplaced=role.unplaced,
+        unplaced=unplaced,
     )
 
 

@@ -11,7 +11,7 @@ from cloudclusters.contract.explanation import NOT_SOLD, Finding
 from cloudclusters.contract.mix import MAX_PRICE, mix_of
 from cloudclusters.contract.place import LOCALE, Places, names_zones, zones_in
 from cloudclusters.contract.sizing import sums, total
-from cloudclusters.contract.world import CAP, PRICE, Role, World, set_zones
+from cloudclusters.contract.world import CAP, PRICE, Role, World, set_zones, unplaced
 from cloudclusters.vocabulary import (
     FEATURES,
     Constraint,
@@ -106,7 +106,7 @@ def _place(
     text = role.text(LOCALE) if stated else f"{LOCALE}={'|'.join(sorted((at and at.regions) or ()))} (the default)"
     zone = set_zones(world, [machine.provider]).get(machine.provider, "")
     text += f", zone={zone}" if zone else ""
-    if not _is_placed(machine, world) and (candidate is None or not role.unplaced):
+    if not _is_placed(machine, world) and (candidate is None or not unplaced(role, world, machine.provider)):
         return [Finding(text, "no known place", Verdict.UNKNOWN)]
     if candidate is None:
         return [Finding(text, NOT_SOLD, Verdict.MISSED)]

@@ -81,11 +81,6 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
         return [(FEATURES[name], each) for name, each in self.assumptions.items() if FEATURES[name].column]
 
     @property
-    def unplaced(self) -> bool:
-        """Whether types of which nobody knows where they are sold will do: not where a place is asked for."""
-        return is_anything(self.assumptions.get(LOCALE, Terms()))
-
-    @property
     def nodes(self) -> str:
         """The number of nodes as text: `node_count=2..16`."""
         return format_constraint(FEATURES[NODES], Range(self.sizing.least, self.sizing.most))
@@ -115,6 +110,7 @@ class _Asked(msgspec.Struct, frozen=True):
 
     market: Market
     anywhere: bool
+    unplaced: bool
     sizes_disk: bool
 
 
@@ -222,11 +218,16 @@ def offered(
             market=asked.market,
             best=best,
             ceiling=min((end for end in ends if end is not None), default=None),
-            unplaced=role.unplaced,
+            unplaced=asked.unplaced,
             among=None if only is None else [name for name in only.names if name[0] in names],
         )
     here = [each for each in found if _is_allowed(each, role, at[each.offer.provider])]
     return _in_set_zones(_zoned(here, role, world) if names_zones(role.assumptions.get(LOCALE)) else here, world)
+
+
+def unplaced(role: Role, world: World, provider: str) -> bool:
+    """Whether types will do of which nobody knows where they are sold: not where a place or a zone is asked for."""
+    return is_anything(role.assumptions.get(LOCALE, Terms())) and not set_zones(world, [provider])
 
 
 def divides(role: Role, world: World, at: Iterable[str]) -> bool:
@@ -268,7 +269,7 @@ def sold(role: Role, world: World, at: Mapping[str, Places]) -> dict[tuple[str, 
     found: dict[tuple[str, str], float | None] = {}
     for asked, names in _groups(role, world, at).items():
         regions = _regions(asked, names, at)
-        for name, price in world.catalog.sold(regions, market=asked.market, unplaced=role.unplaced).items():
+        for name, price in world.catalog.sold(regions, market=asked.market, unplaced=asked.unplaced).items():
             if name[0] in names:
                 before = found.get(name)
                 found[name] = price if before is None or (price is not None and price < before) else before
@@ -305,7 +306,8 @@ def _groups(role: Role, world: World, at: Mapping[str, Places]) -> dict[_Asked, 
     for name, where in at.items():
         sizes_disk = stands_in(role.assumptions, world.providers.get(name))
         for market in markets(world.settings.text(name, "market")):
-            groups.setdefault(_Asked(market, where.regions is None, sizes_disk), []).append(name)
+            asked = _Asked(market, where.regions is None, unplaced(role, world, name), sizes_disk)
+            groups.setdefault(asked, []).append(name)
     return groups
 
 
@@ -352,6 +354,8 @@ def _in_set_zones(found: list[Candidate], world: World) -> list[Candidate]:
 
     def may_be(offer: Offer) -> bool:
         zone, region = zones.get(offer.provider, ""), offer.place.region
+        if not region:
+            return not zone
         if offer.place.zone or (offer.provider, region) not in having:
             return True
         return zone in sold_in.get((offer.provider, offer.instance_type, region), (zone,))
