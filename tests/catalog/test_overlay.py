@@ -149,6 +149,7 @@ def test_the_digest_tells(packaged: Catalog, tmp_path: Path) -> None:
 
 T3 = 'provider = "ec2"\ninstance_type = "t3.xlarge"\n'
 TYPE, COST = f"[[type]]\n{T3}", f'[[price]]\n{T3}region = "us-east-1"\n'
+SOLD = f'[[offering]]\n{T3}region = "us-east-1"\n'
 WRONG = [
     ("[[tpye]]\n", r"mine.toml:1: unknown table 'tpye'; did you mean 'type'\?"),
     ("[type]\nvcpus = 1\n", r"mine.toml:1: 'type' must be a list of tables: write \[\[type\]\]"),
@@ -228,6 +229,13 @@ WRONG = [
         "mine.toml:1: m lies in Europe, and not in Africa",
     ),
     ('[[region]]\nprovider = "ec2"\nregion = "eu-west-1"\nlatitude = 999\n', "mine.toml:4: latitude: 999 is no number"),
+    (f"{SOLD}zones = ['us-east-1a', 'eu-west-1a']\n", "mine.toml:5: zones: 'eu-west-1a' is no zone of us-east-1"),
+    (f"{SOLD}zones = ['a']\n", "mine.toml:5: zones: 'a' is no zone of us-east-1.*\n.*full names"),
+    (f"{SOLD}zones = ['US-EAST-1A']\n", "5: zones: 'US-EAST-1A' is no .* did you mean 'us-east-1a'"),
+    (
+        '[[region]]\nprovider = "ec2"\nregion = "eu-moon-1"\ncontinent = "Europe"\nzones = ["eu-west-1a"]\n',
+        "mine.toml:5: zones: 'eu-west-1a' is no zone of eu-moon-1",
+    ),
 ]
 
 
@@ -236,6 +244,29 @@ def test_what_cannot_be_is_told(packaged: Catalog, tmp_path: Path, text: str, sa
     """By file, line and key, with near names."""
     with pytest.raises(InvalidOverlay, match=said):
         over(packaged, _written(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("provider", "region", "zones"),
+    [
+        ("ec2", "us-east-1", ["us-east-1a", "us-east-1g", "us-east-1-bos-1a"]),
+        ("ec2", "eu-moon-1", ["eu-moon-1a", "moonbase"]),
+        ("gcp", "europe-west10", ["europe-west10-a"]),
+        ("azure", "eastus", ["1", "3"]),
+        ("azure", "westus", ["1"]),
+    ],
+)
+def test_zones_of_the_region_are_taken(
+    packaged: Catalog, tmp_path: Path, provider: str, region: str, zones: list[str]
+) -> None:
+    """Newer and local ones, too, by their names; where nobody knows its zones, whatever is of no other region."""
+    place = f'provider = "{provider}"\nregion = "{region}"\n'
+    new = f'[[region]]\n{place}continent = "Europe"\n' if region == "eu-moon-1" else ""
+    machine = 'instance_type = "z.big"\n'
+    text = f'{new}[[type]]\nprovider = "{provider}"\n{machine}vcpus = 2\nmemory_bytes = "8G"\n'
+    catalog = over(packaged, _written(tmp_path, f"{text}[[offering]]\n{place}{machine}zones = {zones}\n"))
+
+    assert [o.zones for o in catalog.offerings_of(provider, "z.big")] == [tuple(zones)]
 
 
 HEAD = "provider,instance_type,region,usd"

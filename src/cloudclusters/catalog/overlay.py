@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +34,7 @@ Rows = Mapping[str, Mapping[Key, tuple[Entry, dict[str, object]]]]
 NEEDED = ("vcpus", "memory_bytes")
 """What a new type must say besides its provider and name: without these no contract could be met by it."""
 _OF_TYPES = ("type", "price", "offering")
+_OF_REGIONS = ("price", "offering", "region")
 OVERLAY = "overlay"
 """The key of a catalog's notes that names the overlay, and the source of its rows."""
 _OF_A_MODEL = {"accelerator_architecture": "architecture", "accelerator_manufacturer": "manufacturer"}
@@ -223,18 +224,33 @@ def _check_region(before: Region | None, region: Region, entry: Entry) -> None:
 
 
 def _check_regions(base: Catalog, regions: Mapping[Key, Region], rows: Rows) -> None:
-    """Prices and offerings are of regions that are known."""
-    if not (rows["price"] or rows["offering"]):
+    """Prices and offerings are of regions that are known, and zones of the region of their row."""
+    if not any(rows[kind] for kind in _OF_REGIONS):
         return
-    known = {(r.provider, r.region) for r in (*base.regions(), *regions.values())}
-    for kind in ("price", "offering"):
-        for (provider, _, region), (entry, _) in rows[kind].items():
-            if (provider, region) not in known:
-                names = [name for of, name in known if of == provider]
+    known: dict[str, dict[str, Region]] = {}
+    for each in (*base.regions(), *regions.values()):
+        known.setdefault(each.provider, {})[each.region] = each
+    for kind in _OF_REGIONS:
+        for (provider, *_, region), (entry, cells) in rows[kind].items():
+            there = known.get(provider, {})
+            if region not in there:
                 raise InvalidOverlay(
-                    f"{entry.where}: {provider} has no region {region!r} in the catalog{near(region, names)}",
+                    f"{entry.where}: {provider} has no region {region!r} in the catalog{near(region, there)}",
                     hint="a new region needs a [[region]] of its own, with its place or continent",
                 )
+            _check_zones(there[region], there, entry, cells)
+
+
+def _check_zones(region: Region, regions: Collection[str], entry: Entry, cells: Mapping[str, object]) -> None:
+    """That the row's zones are of its region: by their names, or as zones of it whose names tell no other region."""
+    for zone in msgspec.convert(cells.get("zones", ()), tuple[str, ...]):
+        told = taxonomy("locale").ancestors(zone) | {each for each in regions if zone.startswith(f"{each}-")}
+        listed = (zone in region.zones or not region.zones) and told.isdisjoint(regions)
+        if region.region not in told - {zone} and not listed:
+            raise InvalidOverlay(
+                f"{entry.cells['zones'].where}: {zone!r} is no zone of {region.region}{near(zone, region.zones)}",
+                hint=f"write the full names of zones of {region.region}",
+            )
 
 
 def _of(*columns: str) -> Callable[[Mapping[str, object]], Key]:
