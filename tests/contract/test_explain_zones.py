@@ -115,3 +115,5 @@ def test_the_zone_that_is_set_stands_beside_the_place(contract: Make, full: Cata
     assert (answer[0].rank, answer[1].rank) == (0, 2)
     elsewhere = why(asked, full, facts, "eu-west-1", "us-west-2")
     assert ["would fit" in each.verdict for each in elsewhere] == [True, True]  # where the zone says nothing
+    (other,) = why(contract("node_vcpus_count=4", "zone=us-east-1e"), full, facts, "g2-standard-4")
+    assert other.sentence.endswith("does not fit; misses zone=us-east-1e (us-east4)")  # which is nowhere at gcp

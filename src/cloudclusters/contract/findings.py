@@ -103,9 +103,10 @@ def _place(
     stated = LOCALE in role.assumptions
     if not stated and (at is None or at.regions is None):
         return []
-    text = role.text(LOCALE) if stated else f"{LOCALE}={'|'.join(sorted((at and at.regions) or ()))} (the default)"
+    default = "|".join(sorted((at and at.regions) or ()))  # nothing where the zone that is set is another provider's
+    asked = role.text(LOCALE) if stated else f"{LOCALE}={default} (the default)" if default else ""
     zone = set_zones(world, [machine.provider]).get(machine.provider, "")
-    text += f", zone={zone}" if zone else ""
+    text = ", ".join(each for each in (asked, f"zone={zone}" if zone else "") if each)
     if not _is_placed(machine, world) and (candidate is None or not unplaced(role, world, machine.provider)):
         return [Finding(text, "no known place", Verdict.UNKNOWN)]
     if candidate is None:
