@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from itertools import combinations
 
 import pytest
@@ -195,6 +197,55 @@ def test_zones_are_told_apart_in_conflict_sets(
     assert told == minimal or frozenset() in minimal  # the zone has nothing at all
     for each in error.relaxations:
         _buys_what_it_says(catalog, {**wanted, **how}, each)
+
+
+sold = st.dictionaries(
+    st.sampled_from(REGIONS),
+    st.tuples(st.sampled_from([0.4, 1.0, 2.0, None]), st.sampled_from([0.2, 0.4, 1.5, None])),
+    min_size=1,
+)
+numbers = st.fixed_dictionaries(
+    {},
+    optional={
+        "node_hourly_price": st.sampled_from(["<=0.1", "<=0.3", "0.7..0.8", ">=3"]),
+        "cluster_hourly_price": st.sampled_from(["<=0.1", "<=1", "<=4"]),
+        "total_vcpus": st.sampled_from([">=100", "<=12"]),
+        "node_vcpus_count": st.sampled_from([">=8", "<=4"]),
+    },
+)
+mixed = st.fixed_dictionaries(
+    {"market": st.sampled_from(["on-demand", "spot", "any"])},
+    optional={"on_demand_percent": st.just("50"), "max_price": st.just("0.5")},
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(st.sampled_from([2, 8, 64]), sold), min_size=1, max_size=3), numbers, mixed)
+def test_no_number_is_nearer_than_the_one_that_is_told(
+    rows: list[tuple[int, dict[str, tuple[float | None, float | None]]]], wanted: dict[str, str], how: dict[str, str]
+) -> None:
+    """Prices differ from region to region, on the spot market otherwise than on demand, and some are not known."""
+    machines = [MachineType("ec2", f"t{i}.x", vcpus=vcpus) for i, (vcpus, _) in enumerate(rows)]
+    prices = [
+        Price("ec2", f"t{i}.x", region, usd, spot_usd=spot)
+        for i, (_, there) in enumerate(rows)
+        for region, (usd, spot) in there.items()
+    ]
+    catalog, asked = Catalog.build(machines, prices), {**wanted, **how}
+    try:
+        solved(catalog, asked)
+    except NoMatch as exc:
+        error = exc
+    else:
+        return
+    for each in error.relaxations:
+        _buys_what_it_says(catalog, asked, each)
+        ((name, told), *more) = each.instead.items()
+        if not more and name in wanted:
+            nearer = _nearer(re.sub("(?<=[a-z])(?=[0-9])", "=", name + wanted[name]), told)
+            assert not fits(catalog, {**asked, name: re.sub(f"{name}=?", "", nearer)}), f"{told} is told, not {nearer}"
+    alone = {name for name in wanted if fits(catalog, {key: each for key, each in asked.items() if key != name})}
+    assert alone == {name for each in error.relaxations if len(each.instead) == 1 for name in each.instead}
 
 
 def _zoned_cloud(rows: list[tuple[object, ...]], where: list[tuple[int, ...]]) -> Catalog:
@@ -393,6 +444,8 @@ DOZEN = [
     ("storage_size>=1P", "storage_type=ssd"),
     ("processor_core_clock>=5G", "node_memory_size>=1T", "node_provider=ec2"),
     ("total_vcpus>=4096", "node_count<=2", "node_provider=gcp"),
+    ("accelerator=H100", "node_provider=gcp", "market=spot", "cluster_locale=any", "node_hourly_price<=0.01"),
+    ("accelerator=H100", "node_provider=ec2", "market=any", "node_memory_size>=3T", "node_hourly_price<=1"),
     ("total_vcpus>=512", "cluster_hourly_price<=0.5", "cluster_locale=Germany"),
     ("node_vcpus_count=7", "node_memory_size=13G", "cluster_locale=Europe"),
     ("total_accelerators>=64", "node_count=2", "accelerator_manufacturer=NVIDIA", "cluster_locale=us-east-1"),
@@ -414,17 +467,26 @@ def test_a_dozen_of_the_full_catalog_are_true_and_nearest(solve: Solve, full: Ca
             offer.place.region,
             offer.hourly_usd,
         )
-        if len(each.instead) == 1 and (nearer := _nearer(*next(iter(each.instead.items())))):
+        ((name, told), *more) = each.instead.items()
+        asked = next((text for text in texts if text.startswith(name)), told)
+        if not more and (nearer := _nearer(asked, told)):
             with pytest.raises(NoMatch):
                 solve(full, *kept, nearer)
 
 
-def _nearer(name: str, text: str) -> str:
-    """The same constraint a little nearer to what was asked for; nothing of one that has no such."""
-    feature, constraint = parse_constraint(text)
-    if not isinstance(constraint, Range) or constraint.low == constraint.high:
+def _nearer(asked: str, told: str) -> str:
+    """The values that are nearer to what was asked for than what is told; where that is anything, all there are."""
+    (feature, wish), (_, other) = parse_constraint(asked), parse_constraint(told)
+    if not isinstance(wish, Range) or not isinstance(other, Range):
         return ""
-    step = 1e-6 if name.endswith("price") else 1
-    low = None if constraint.low is None else constraint.low + (step if constraint.high is None else 0)
-    high = None if constraint.high is None else constraint.high - step
-    return format_constraint(feature, Range(low, high))
+    ends = [(_exact(wish.low), _exact(other.low)), (_exact(wish.high), _exact(other.high))]
+    far = max(abs(bound - end) / bound if bound and end else 0 for bound, end in ends) or 10**9
+    parts = 10**6 if feature.name.endswith("price") else 1
+    least = max(math.floor(ends[0][0] * (1 - far) * parts) + 1, 1)
+    most = math.ceil(ends[1][0] * (1 + far) * parts) - 1
+    between = Range(*(bound and (n / parts if parts > 1 else n) for bound, n in ((wish.low, least), (wish.high, most))))
+    return format_constraint(feature, between)
+
+
+def _exact(number: float | None) -> Fraction:
+    return Fraction(str(number or 0))

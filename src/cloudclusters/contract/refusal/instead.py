@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -23,6 +23,11 @@ Values = dict[str, tuple[Constraint, float]]
 """By feature, what to ask for instead, and how far that is."""
 
 
+def distance(values: Values) -> float:
+    """How far all of them together are from what was asked for."""
+    return sum(far for _, far in values.values())
+
+
 class Kind(msgspec.Struct, frozen=True):
     """A type that would fit, with its offers in a shop."""
 
@@ -34,11 +39,6 @@ class Kind(msgspec.Struct, frozen=True):
     cost: float
     """The lowest price of all of them; infinite where none is known."""
 
-    @property
-    def usd(self) -> float | None:
-        """The lowest price of a node that is known."""
-        return min((each.hourly_usd for each in self.offers if each.hourly_usd is not None), default=None)
-
 
 class Option(msgspec.Struct, frozen=True):
     """A type with what to write instead."""
@@ -48,8 +48,8 @@ class Option(msgspec.Struct, frozen=True):
 
     @property
     def distance(self) -> float:
-        """How far all values together are from what was asked for."""
-        return sum(distance for _, distance in self.values.values())
+        """How far its values are from what was asked for; its offers may all be farther."""
+        return distance(self.values)
 
     @property
     def rank(self) -> tuple[float, float, Name]:
@@ -153,13 +153,23 @@ def _of_all_nodes(role: Role, name: str, kind: Kind) -> Values | None:
     if name == NODES:
         return {name: (Range(kind.count, kind.count), _far(role.sizing, kind.count))}
     if name == PRICE:
-        asked, cell = role.assumptions.get(name), kind.usd
-    elif name == CAP:
+        return _of_price(role.assumptions.get(name), kind)
+    if name == CAP:
         asked, cell = role.cap, kind.cost if 0 < kind.cost < math.inf else None
     else:
         asked, cell = role.sizing.totals.get(name), total(FEATURES[name], kind.cells, kind.count) or None
     found = None if asked is None else nearest_value(FEATURES[name], asked, cell)
     return None if found is None else {name: found}
+
+
+def _of_price(asked: Constraint | None, kind: Kind) -> Values | None:
+    """What to write instead of the limit of a node's price: of what is too cheap for it the dearest is nearest."""
+    if not isinstance(asked, Range):
+        return None
+    known = sorted(each.hourly_usd for each in kind.offers if each.hourly_usd is not None)
+    above = bisect_left(known, asked.low or 0.0)
+    found = [nearest_value(FEATURES[PRICE], asked, usd) for usd in known[max(above - 1, 0) : above + 1]]
+    return min(({PRICE: each} for each in found if each is not None), key=distance, default=None)
 
 
 def _far(sizing: Sizing, count: int) -> float:

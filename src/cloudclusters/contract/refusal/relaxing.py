@@ -19,11 +19,11 @@ from cloudclusters.contract.mix import mix_of
 from cloudclusters.contract.place import LOCALE, Places
 from cloudclusters.contract.rank import Ranked
 from cloudclusters.contract.refusal.failing import Failing
-from cloudclusters.contract.refusal.instead import Kind, Values, kinds, nearest_value, tried
+from cloudclusters.contract.refusal.instead import Kind, Values, distance, kinds, nearest_value, tried
 from cloudclusters.contract.refusal.selling import Name, Shops
 from cloudclusters.contract.world import CAP, PRICE, PROVIDER, Role, World, offered
 from cloudclusters.errors import Relaxation
-from cloudclusters.vocabulary import FEATURES, Constraint, Range, Terms, format_constraint, taxonomy
+from cloudclusters.vocabulary import FEATURES, Range, Terms, format_constraint, taxonomy
 
 Again = Callable[[Mapping[str, str]], Ranked | None]
 """What the contract gets with these constraints, in text by feature, instead of its own; None: nothing."""
@@ -57,13 +57,20 @@ def _nearest(
     role: Role, world: World, shops: Shops, loosened: Sequence[str], names: Sequence[Name], again: Again
 ) -> tuple[float, Relaxation] | None:
     """The type that is nearest when these constraints are loosened and all others hold, and what is then bought."""
+    best: tuple[float, Relaxation] | None = None
     for further in range(2 if LOCALE in loosened else 1):
         shop = (shops.anywhere if further else shops.around) if LOCALE in loosened else shops.asked
         options = tried(role, loosened, kinds(role, world, shops, shop, loosened, names))
         for option in sorted(options, key=lambda option: option.rank)[:_LOOKED_AT]:
-            instead = _instead(role, world, shop.places, option.kind, option.values)
-            if instead is not None and (found := _bought(instead, again)) is not None:
-                return option.distance + further, found
+            if best is not None and best[0] <= option.distance:
+                break  # its offers are no nearer than that
+            values = _instead(role, world, shop.places, option.kind, option.values)
+            if values is None or (best is not None and best[0] <= distance(values)):
+                continue
+            if (found := _bought(values, again)) is not None:
+                best = distance(values), found
+        if best is not None:
+            return best[0] + further, best[1]
     return None
 
 
@@ -73,13 +80,13 @@ def _without(asked: Sequence[str], again: Again) -> tuple[float, Relaxation] | N
         return None
     (name,) = asked
     anything = Range(1, None) if name == NODES else Terms() if FEATURES[name].taxonomy else Range()
-    found = _bought({name: anything}, again)
+    found = _bought({name: (anything, math.inf)}, again)
     return None if found is None else (math.inf, found)
 
 
-def _bought(instead: Mapping[str, Constraint], again: Again) -> Relaxation | None:
+def _bought(instead: Values, again: Again) -> Relaxation | None:
     """What is bought by whoever asks again, with this instead; None where nothing is."""
-    texts = {name: format_constraint(FEATURES[name], each) for name, each in instead.items()}
+    texts = {name: format_constraint(FEATURES[name], each) for name, (each, _) in instead.items()}
     found = again(texts)
     if found is None:
         return None
@@ -95,27 +102,20 @@ def _bought(instead: Mapping[str, Constraint], again: Again) -> Relaxation | Non
     )
 
 
-def _instead(
-    role: Role, world: World, places: Mapping[str, Places], kind: Kind, values: Values
-) -> dict[str, Constraint] | None:
-    """What to write instead for this type; place and price are those of its cheapest offer. None where none is sold."""
-    instead = {name: each for name, (each, _) in values.items()}
-    if not instead.keys() & {LOCALE, PRICE, CAP}:
-        return instead
+def _instead(role: Role, world: World, places: Mapping[str, Places], kind: Kind, values: Values) -> Values | None:
+    """What to write instead for this type; place and price are those of its nearest offer. None where none is sold."""
+    if not values.keys() & {LOCALE, PRICE, CAP}:
+        return values
     count = _count(role, kind, values)
-    found = _cheapest(role, world, places, kind.name, count, values) if count else None
+    found = _nearest_offer(role, world, places, kind.name, count, values) if count else None
     if found is None:
         return None
-    cost, offer = found
-    for name, limit, price in ((PRICE, role.assumptions.get(PRICE), offer.hourly_usd), (CAP, role.cap, cost)):
-        if name in values and limit is not None:
-            settled = nearest_value(FEATURES[name], limit, price)
-            if settled is None:
-                return None
-            instead[name] = settled[0]
+    offer, limits = found
+    instead = {**values, **limits}
     if LOCALE in values:
         region = offer.place.region
-        instead[LOCALE] = Terms((region,)) if taxonomy("locale").has(region) else Terms()  # this machine's has no name
+        named = Terms((region,)) if taxonomy("locale").has(region) else Terms()  # this machine's has no name
+        instead[LOCALE] = named, values[LOCALE][1]
     return instead
 
 
@@ -127,20 +127,39 @@ def _count(role: Role, kind: Kind, values: Values) -> int:
     return loose.count_of([kind.cells[column] for column in loose.columns])
 
 
-def _cheapest(
+def _nearest_offer(
     role: Role, world: World, places: Mapping[str, Places], name: Name, count: int, loosened: Collection[str]
-) -> tuple[float | None, Offer] | None:
-    """So many of this type where they cost least, with what they cost, all but the loosened constraints kept."""
+) -> tuple[Offer, Values] | None:
+    """The offer of this type that is nearest in price, then cheapest, all but the loosened constraints kept.
+
+    With what to write instead of the limits on price that are loosened: an unknown price satisfies none.
+    """
     provider, machine = name
     others = {key: each for key, each in role.assumptions.items() if key not in loosened}
     only = {**others, PROVIDER: Terms((provider,)), "node_machinetype": Terms((machine,))}
     loose = msgspec.structs.replace(role, assumptions=only, cap=None if CAP in loosened else role.cap)
     mix = mix_of(world.settings.section(provider))
-    offers = [
-        each.offer
-        for each in offered(loose, world, {provider: places[provider]})
-        if each.machine.instance_type == machine and mix.allows(each.offer)
-    ]
-    costs = [(mix.cost(role.name, count, each), each) for each in offers if each.place.region or LOCALE not in loosened]
-    fit = [each for each in costs if loose.within_cap(each[0])]
-    return min(fit, key=lambda each: (each[0] is None, each[0] or 0.0, each[1].hourly_usd or 0.0), default=None)
+    found: list[tuple[tuple[float, ...], Offer, Values]] = []
+    for each in offered(loose, world, {provider: places[provider]}):
+        offer, cost = each.offer, mix.cost(role.name, count, each.offer)
+        if each.machine.instance_type != machine or not (offer.place.region or LOCALE not in loosened):
+            continue
+        limits = _limits(role, loosened, offer.hourly_usd, cost)
+        if limits is not None and mix.allows(offer) and loose.within_cap(cost):
+            found.append(((distance(limits), cost is None, cost or 0.0, offer.hourly_usd or 0.0), offer, limits))
+    if not found:
+        return None
+    _, offer, limits = min(found, key=lambda each: each[0])
+    return offer, limits
+
+
+def _limits(role: Role, loosened: Collection[str], usd: float | None, cost: float | None) -> Values | None:
+    """What to write instead of the limits on price that are loosened; None where a price is not known."""
+    found: Values = {}
+    for name, limit, price in ((PRICE, role.assumptions.get(PRICE), usd), (CAP, role.cap, cost)):
+        if name in loosened and limit is not None:
+            value = nearest_value(FEATURES[name], limit, price)
+            if value is None:
+                return None
+            found[name] = value
+    return found
