@@ -209,6 +209,7 @@ numbers = st.fixed_dictionaries(
     optional={
         "node_hourly_price": st.sampled_from(["<=0.1", "<=0.3", "0.7..0.8", ">=3"]),
         "cluster_hourly_price": st.sampled_from(["<=0.1", "<=1", "<=4"]),
+        "node_count": st.sampled_from(["8", ">=16", "1..2"]),
         "total_vcpus": st.sampled_from([">=100", "<=12"]),
         "node_vcpus_count": st.sampled_from([">=8", "<=4"]),
     },

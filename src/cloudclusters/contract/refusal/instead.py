@@ -81,8 +81,10 @@ def kinds(
 def _bounds(sizing: Sizing, loosened: Collection[str]) -> Callable[[Mapping[str, Cell]], tuple[int, int]]:
     """The fewest and the most nodes to think of, by cells; 0 where none will do.
 
-    The fewest that satisfy what is kept will do, unless a total is loosened: of that, as much as can be had.
+    The fewest that satisfy what is kept will do, unless a total or the number itself is loosened: of that, as much as
+    can be had. Where the cluster's price is loosened, too, each node more goes farther from that than it comes nearer.
     """
+    wished = sizing.least if NODES in loosened and CAP not in loosened else 1
     kept, known = sizing.without(loosened), dict[tuple[Cell, ...], tuple[int, int]]()
     given_up = {name: Range(each.low) for name, each in sizing.totals.items() if name in loosened}
 
@@ -90,7 +92,7 @@ def _bounds(sizing: Sizing, loosened: Collection[str]) -> Callable[[Mapping[str,
         key = tuple(cells[column] for column in sizing.columns)
         if key not in known:
             fewest, most = kept.numbers_of([cells[column] for column in kept.columns])
-            reach = Sizing(least=fewest, most=None, totals=given_up)
+            reach = Sizing(least=max(fewest, wished), most=None, totals=given_up)
             enough = reach.count_of([cells[column] for column in reach.columns])
             known[key] = (fewest, int(min(enough, most))) if fewest <= most and enough else (0, 0)
         return known[key]

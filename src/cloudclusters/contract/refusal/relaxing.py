@@ -121,9 +121,10 @@ def _instead(role: Role, world: World, places: Mapping[str, Places], kind: Kind,
 
 def _count(role: Role, kind: Kind, values: Values) -> int:
     """The number of nodes that the loosened contract gets of this type."""
-    sizing = role.sizing.without([NODES] if NODES in values else [])
-    totals = {name: values[name][0] if name in values else each for name, each in sizing.totals.items()}
-    loose = msgspec.structs.replace(sizing, totals=totals)
+    if NODES in values:
+        return kind.count
+    totals = {name: values[name][0] if name in values else each for name, each in role.sizing.totals.items()}
+    loose = msgspec.structs.replace(role.sizing, totals=totals)
     return loose.count_of([kind.cells[column] for column in loose.columns])
 
 
