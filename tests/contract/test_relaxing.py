@@ -18,7 +18,7 @@ from cloudclusters.contract.resolution import ProviderFacts, Resolution
 from cloudclusters.contract.resolve import resolve
 from cloudclusters.errors import InvalidSetting, NoMatch, Relaxation
 from cloudclusters.settings import Settings
-from cloudclusters.vocabulary import Range, format_constraint, parse_constraint
+from cloudclusters.vocabulary import FEATURES, Range, format_constraint, parse_constraint
 
 Facts = Mapping[str, ProviderFacts]
 Solve = Callable[..., Resolution]
@@ -285,6 +285,20 @@ def _buys_what_it_says(catalog: Catalog, wanted: Mapping[str, str], relaxation: 
     said = relaxation.provider, relaxation.instance_type, relaxation.region, relaxation.hourly_usd, relaxation.count
     offer = found.best.offer
     assert said == (offer.provider, offer.instance_type, offer.place.region, offer.hourly_usd, found.best.count)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("accelerator_type", "XPU"), ("processor_simd", "avx2"), ("processor_isa", "x86_64")]
+)
+def test_a_word_that_nobody_can_ask_for_is_not_proposed(name: str, asked: str) -> None:
+    """A catalog may hold one; what is bought without the constraint is told."""
+    cells = {"vcpus": 4, "memory_bytes": 2**33, FEATURES[name].column: "something new"}
+    catalog = Catalog.build([MachineType("ec2", "t1.x", **cells)], [Price("ec2", "t1.x", "us-east-1", 1.0)])  # type: ignore[arg-type]
+
+    with pytest.raises(NoMatch) as caught:
+        solved(catalog, {name: asked})
+
+    assert [each.instead for each in caught.value.relaxations] == [{name: f"{name}=any"}]
 
 
 def nearest(solve: Solve, catalog: Catalog, *texts: str) -> list[str]:

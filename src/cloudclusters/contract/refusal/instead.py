@@ -201,14 +201,16 @@ def nearest_value(feature: Feature, asked: Constraint, cell: Cell) -> tuple[Cons
 def _name(names: Taxonomy, asked: Terms, cell: str) -> tuple[Constraint, float] | None:
     """This name instead; a relative of what was asked for is nearer. Of machine types only a relative will do."""
     if names.shape is Shape.PARTS:
-        return _part(names, asked, cell.split(";"))
+        return _part(names, asked, [each for each in cell.split(";") if names.knows(each)])
+    if not names.knows(cell):  # a word of the catalog that nobody can ask for
+        return None
     near = any(names.ancestors(cell) & names.ancestors(term) for term in (*asked.any_of, asked.newer_than) if term)
     if not near and names.is_open:
         return None
     return Terms((cell,)), 1.0 if near else 2.0
 
 
-def _part(names: Taxonomy, asked: Terms, had: Sequence[str]) -> tuple[Constraint, float]:
+def _part(names: Taxonomy, asked: Terms, had: Sequence[str]) -> tuple[Constraint, float] | None:
     """Of names that are joined (`avx2+fma`) those that a machine has; of others one that it has, a relative if any."""
     terms = [(term, [each for each in split(term) if holds_parts(Terms((each,)), had, names)]) for term in asked.any_of]
     term, kept = max(terms, key=lambda pair: len(pair[1]) / len(split(pair[0])), default=("", []))
@@ -216,4 +218,4 @@ def _part(names: Taxonomy, asked: Terms, had: Sequence[str]) -> tuple[Constraint
         return Terms((join(kept),)), 1 - len(kept) / len(split(term))
     wanted = frozenset[str]().union(*(names.ancestors(each) for term in asked.any_of for each in split(term)))
     near = [each for each in had if names.ancestors(each) & wanted]
-    return Terms(((near or had)[0],)), 1.0 if near else 2.0
+    return (Terms(((near or had)[0],)), 1.0 if near else 2.0) if had else None
