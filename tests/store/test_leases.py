@@ -96,6 +96,19 @@ def test_second_verb_of_one_process_is_refused(store: Store) -> None:
         store.take_lease(CLUSTER, "terminate")
 
 
+@pytest.mark.parametrize("verb", ["refresh", "reconnect"])
+def test_who_only_looks_gives_way_to_terminate_alone(store: Store, verb: str) -> None:
+    """It may hang for as long as it likes, and then writes nothing."""
+    looks = store.take_lease(CLUSTER, verb)
+    with pytest.raises(LeaseHeld, match=verb):
+        store.take_lease(CLUSTER, "scale")
+    ends = store.take_lease(CLUSTER, "terminate")
+    with pytest.raises(LeaseLost, match="taken over by `terminate`"):
+        store.renew(looks)
+    store.release(looks)
+    store.check(ends)
+
+
 def test_leases_of_two_clusters_are_independent(store: Store) -> None:
     """Each cluster has its own."""
     store.take_lease("a" * 15, "restart")

@@ -117,7 +117,7 @@ def terminate(*clusters: Target, force: bool = False) -> Cluster | list[Cluster]
 
     Raises `IllegalState` for a cluster that is terminated already, `ProviderError` when something could not be
     deleted: the cluster is then `terminating`, and the verb may be repeated; `LeaseHeld` while another program runs a
-    verb on it. With `force` programs on other machines are not asked.
+    verb on it. One that only looks is not waited for. With `force` programs on other machines are not asked.
     """
     from cloudclusters.lifecycle.terminate import terminate as verb
 

@@ -77,6 +77,8 @@ class Reach(Protocol):
 class Shared(Protocol):
     """The part of a lease that other machines see; see `lifecycle.sharing`."""
 
+    lease: Lease
+
     def check(self) -> None:
         """Raise `LeaseLost` when it is no longer ours, or may not be; asks nobody."""
         ...

@@ -26,9 +26,10 @@ async def held(
     """Take the lease of `cluster` for `verb`, and release it at the end whatever happens.
 
     First in our store, then where other machines see it, unless `alone`. Raises `LeaseHeld` when a living process runs
-    another verb on it. Every store write and every provider call checks the lease and so renews it; `_beat` does so
-    while neither happens, as in a long start of processes. A cancellation that comes while the lease is let go of is
-    too late, so that the verb's result gets through; unless there is `more` to do afterwards.
+    another verb on it; `terminate` takes it over from one that only looks. Every store write and every provider call
+    checks the lease and so renews it; `_beat` does so while neither happens, as in a long start of processes. A
+    cancellation that comes while the lease is let go of is too late, so that the verb's result gets through; unless
+    there is `more` to do afterwards.
     """
     lease = await _taken(ctx, cluster, verb)
     beating: asyncio.Task[None] | None = None
@@ -102,9 +103,10 @@ async def _end(ctx: Context, lease: Lease, beating: asyncio.Task[None] | None) -
     if beating is not None:
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)  # it may have a call under way
-    sharing = ctx.shared.pop(lease.cluster, None)
+    sharing = ctx.shared.get(lease.cluster)
     try:
-        if sharing is not None:
+        if sharing is not None and sharing.lease == lease:  # a `terminate` of this process may have taken over
+            del ctx.shared[lease.cluster]
             await sharing.release()
     finally:
         await ctx.door(ctx.store.release, lease)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cloudclusters.errors import LeaseHeld, NodeError, ProviderError, WaitTimeout
+from cloudclusters.errors import LeaseHeld, LeaseLost, NodeError, ProviderError, WaitTimeout
 from cloudclusters.lifecycle.by_itself import look_again
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import write_config
@@ -52,7 +52,7 @@ async def refresh(ctx: Context, cluster: str) -> ClusterRecord:
                 record = changed(record, state, clock=ctx.clock, reason=reason)
             record = msgspec.structs.replace(record, reason=reason)
             return await ctx.write(record, lease)
-    except LeaseHeld:
+    except (LeaseHeld, LeaseLost):
         return await ctx.door(ctx.store.record, cluster)
 
 

@@ -21,7 +21,7 @@ from cloudclusters.lifecycle.links import ask, open_one
 from cloudclusters.provider.protocol import CanMark
 from cloudclusters.remote.channel import LeaseRefused
 from cloudclusters.store import Lease
-from cloudclusters.store.leases import EXPIRY
+from cloudclusters.store.leases import EXPIRY, LOOKING
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
 
 HEAD = 3.0
@@ -33,8 +33,6 @@ ENTERING = 20.0
 RENEWING = 5.0
 ANNOUNCE = 1.0
 """Seconds of a verb after which the words tell of it as well; short ones are not worth the calls."""
-_LOOKING = ("reconnect", "refresh")
-"""Verbs that change nothing but our store, unless something was left half-way."""
 _UNSHARED = (ClusterState.DEPLOYING, ClusterState.TERMINATED)
 """States in which no other machine knows the cluster, or nothing is left to act on."""
 
@@ -45,6 +43,7 @@ class Sharing:
     def __init__(
         self, ctx: Context, record: ClusterRecord, lease: Lease, *, now: Callable[[], float] = elapsed
     ) -> None:
+        self.lease = lease
         self._ctx, self._record, self._now = ctx, record, now
         self._verb, self._me = lease.verb, ctx.store.id
         self._who = f"{ctx.store.owner} (process {lease.holder.os_pid} on {lease.holder.host})"
@@ -206,7 +205,7 @@ async def share(ctx: Context, record: ClusterRecord, lease: Lease) -> Sharing | 
 
     Raises `LeaseHeld` naming who runs which verb there, and for how long.
     """
-    looks = lease.verb in _LOOKING and record.state not in ClusterState.under_way()
+    looks = lease.verb in LOOKING and record.state not in ClusterState.under_way()
     if looks or record.state in _UNSHARED or not any(node.instance is not None for node in record.nodes):
         return None
     if (await ctx.opened(record.holding.provider)).traits.shared:

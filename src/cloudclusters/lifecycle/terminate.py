@@ -12,9 +12,9 @@ from cloudclusters.store.record import ClusterRecord
 async def terminate(ctx: Context, cluster: str, *, force: bool = False) -> ClusterRecord:
     """Delete all machines of a cluster, their disks, and what was prepared for them.
 
-    Waits until they are gone. From any state but terminated (`IllegalState`). When something cannot be deleted
-    now (`ProviderError`), the cluster stays terminating and the verb may be repeated. With `force` no other machine is
-    asked whether it runs a verb on the cluster.
+    Waits until they are gone, and for nobody who only looks. From any state but terminated (`IllegalState`). When
+    something cannot be deleted now (`ProviderError`), the cluster stays terminating and the verb may be repeated. With
+    `force` no other machine is asked whether it runs a verb on the cluster.
     """
     check_allowed(await ctx.door(ctx.store.record, cluster), "terminate")
     async with held(ctx, cluster, "terminate", alone=force) as lease:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from cloudclusters.base.notice import INTERRUPTION, Notice
-from cloudclusters.errors import CloudClustersError, LeaseHeld, NodeError, UnknownHandle
+from cloudclusters.errors import CloudClustersError, LeaseHeld, LeaseLost, NodeError, UnknownHandle
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.links import open_one
@@ -195,7 +195,7 @@ class Watch:
                 record = await self._ctx.door(self._ctx.store.record, self._cluster)
                 if record.state is ClusterState.RUNNING:
                     await self._ctx.write(msgspec.structs.replace(record, reason=self.trouble), lease)
-        except LeaseHeld:
+        except (LeaseHeld, LeaseLost):
             return  # a verb is at work; at the next look, then
         except CloudClustersError as exc:
             self._wait(exc)

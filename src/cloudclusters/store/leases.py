@@ -19,6 +19,10 @@ RENEW_AFTER = 5.0
 """A check that comes later than this after the last sign of life is a new one."""
 
 
+LOOKING = frozenset({"reconnect", "refresh"})
+"""Verbs that change nothing but the store, unless something was left half-way."""
+
+
 class Lease(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The right to run `verb` on `cluster`."""
 
@@ -34,7 +38,7 @@ def _decoder() -> msgspec.json.Decoder[Holder]:
 
 
 def take(connection: sqlite3.Connection, cluster: str, verb: str, *, me: Holder, now: float) -> Lease:
-    """Take the lease, over a dead holder if need be; raises `LeaseHeld`."""
+    """Take the lease, over a dead holder if need be, and to terminate over one who only looks; raises `LeaseHeld`."""
     row: tuple[int, str, bytes | None, float, float] | None = connection.execute(
         "SELECT number, verb, holder, taken, renewed FROM leases WHERE cluster = ?", (cluster,)
     ).fetchone()
@@ -43,7 +47,8 @@ def take(connection: sqlite3.Connection, cluster: str, verb: str, *, me: Holder,
         before, held_verb, document, taken, renewed = row
         if document is not None:
             holder = _decoder().decode(document)
-            if not _is_free(holder, me=me, idle=now - renewed):
+            gives_way = verb == "terminate" and held_verb in LOOKING
+            if not gives_way and not _is_free(holder, me=me, idle=now - renewed):
                 raise _held(cluster, held_verb, holder, me=me, age=now - taken)
         number = before + 1
     connection.execute(

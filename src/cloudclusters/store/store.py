@@ -203,7 +203,7 @@ class Store:
         """Take the right to run `verb` on `cluster`, which need not be known yet.
 
         A lease whose process is dead is taken over, and so is one of another host that gave no sign of life
-        for a minute. Raises `LeaseHeld`.
+        for a minute; to `terminate` also that of a verb that only looks. Raises `LeaseHeld`.
         """
         with self._database.writing() as connection:
             return leases.take(connection, cluster, verb, me=self._holder(), now=self._now())
