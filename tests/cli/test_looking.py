@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from cloudclusters.lifecycle import processes
 from cloudclusters.lifecycle.spending import hourly, spent
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
@@ -66,6 +67,20 @@ def test_nodes_of_a_cluster_that_does_not_run_are_those_last_seen(ccl: Call, rec
 
     assert [row["state"] for row in answer.data] == ["stopped", "stopped"]
     assert "interrupted" in answer.err
+
+
+def test_node_that_answers_without_processes_is_not_called_silent(
+    ccl: Call, recorded: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its workers gave way at a notice; of another one nothing is known."""
+
+    async def nothing(*_: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(processes, "living", nothing)
+    monkeypatch.setattr(processes, "unanswered", lambda *_: ["node1"])
+    recorded("training")
+    assert [row["state"] for row in ccl("nodes", "training", "--json").data] == ["no processes", "no answer"]
 
 
 def test_price_so_far_goes_on_while_machines_run(recorded: Record) -> None:

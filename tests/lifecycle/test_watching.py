@@ -194,6 +194,28 @@ def test_notice_is_told_once_and_provided_for_where_the_policy_says_so(world: Wo
     watched(world, play, on_lost=on_lost)
 
 
+@pytest.mark.parametrize(("early", "on_lost"), [("retire", "replace"), ("retire", "drop"), ("report", "replace")])
+def test_recommendation_to_leave_is_followed_where_both_settings_say_so(world: World, early: str, on_lost: str) -> None:
+    """Another machine computes first; the old one hands over and is deleted, as nobody else would take it back."""
+    follows = (early, on_lost) == ("retire", "replace")
+
+    async def play(now: Watched) -> None:
+        old = world.fleet.node(now.handle, "node1")
+        old.notice("rebalance", world.clock.now())
+        await now.until(lambda: now.told("node1") == ["notice"])
+        (told,) = [event.text for event in world.events if event.phase == "notice"]
+        assert ("it is still paid: `cloudclusters replace" in told) == (on_lost == "drop")
+        looked = world.clock.now()
+        stay = ["node0", "node2", "node3"] if follows else ["node0", "node1", "node2"]
+        await now.until(lambda: [node.name for node in now.record.nodes] == stay and world.clock.now() > looked + 10)
+        assert ("retire" in [do for do, _ in old.requests]) == follows
+        assert len(world.machines()) == 3
+        await now.until(lambda: now.record.state is ClusterState.RUNNING)
+        assert len(world.cloud.calls("launch")) == 1 + follows
+
+    watched(world, play, on_lost=on_lost, on_rebalance=early)
+
+
 def test_scheduler_that_is_lost_is_told_and_left_to_restart(world: World) -> None:
     """No policy replaces it behind the back of who holds futures there."""
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
-ALARMS = frozenset({"notice", "lost", "hung", "cut off", "not replaced"})
+ALARMS = frozenset({"notice", "lost", "hung", "cut off", "kept", "not replaced"})
 """Phases that people must see even where nobody shows progress."""
 
 

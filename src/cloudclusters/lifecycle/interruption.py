@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from cloudclusters.base.notice import INTERRUPTION, KINDS
 from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.errors import InvalidContract, LeaseHeld
@@ -35,9 +37,19 @@ async def simulate_interruption(
     link = await open_one(ctx, record, wanted, patience=0)
     await ask(link, "notice", kind=kind, action="terminate", seconds=notice)
     if kind == INTERRUPTION:
-        await ctx.clock.sleep(notice)
+        await _until_its_end(ctx, record, node, notice)
         await _take_back(ctx, record, wanted)
     return await ctx.door(ctx.store.record, cluster)
+
+
+async def _until_its_end(ctx: Context, record: ClusterRecord, node: str, notice: float) -> None:
+    """Wait out the notice; who stops that learns what the node is like now, as its agent has acted already."""
+    try:
+        await ctx.clock.sleep(notice)
+    except asyncio.CancelledError:
+        again = f"`cloudclusters restart {record.name or record.handle}` starts fresh ones"
+        ctx.tell(record.handle, "kept", f"its machine stays, without workers: {again}", node=node)
+        raise
 
 
 async def _take_back(ctx: Context, record: ClusterRecord, node: NodeRecord) -> None:

@@ -20,8 +20,13 @@ def notice_files(ctx: Context, record: ClusterRecord, node: NodeRecord) -> list[
     metadata = ctx.provider(record.holding.provider).traits.metadata if node.offer.market is Market.SPOT else ""
     wish = {
         "metadata": metadata,
-        "rebalance": record.plan.settings.get("on_rebalance") == "retire",
+        "rebalance": retires_early(record),
         "on_notice": _HOOK if script else "",
     }
     hook: list[dict[str, object]] = [{"path": _HOOK, "text": script, "mode": 0o700}] if script else []
     return [*hook, {"path": _FILE, "text": json.dumps(wish), "mode": 0o600}]
+
+
+def retires_early(record: ClusterRecord) -> bool:
+    """Whether workers give way already when that is only recommended."""
+    return record.plan.settings.get("on_rebalance") == "retire"

@@ -18,6 +18,7 @@ from cloudclusters.base.near import near
 from cloudclusters.errors import InvalidContract, NoCapacity, NodeError, NotSupported, UnknownName
 from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.context import Context
+from cloudclusters.lifecycle.draining import drain
 from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.launching import Group, in_zones, launch_groups, seated
 from cloudclusters.lifecycle.letting_go import drop_nodes
@@ -35,24 +36,29 @@ MANY = 3
 """Spot machines lost within an hour from which on the next one is bought on demand."""
 
 
-async def replace(ctx: Context, cluster: str, node: str, *, buy: bool = True) -> ClusterRecord:
+async def replace(ctx: Context, cluster: str, node: str, *, buy: bool = True, drains: bool = False) -> ClusterRecord:
     """Buy another machine in the place of a node's, start its workers, and delete the old machine with its disk.
 
-    Without `buy` the cluster goes on with one node less. The offer is the node's own, else another of the plan's in the
-    region; on demand after many losses. The new node has a name of its own. When the scheduler was on the old one it
-    moves: all processes are started anew, with new pids. Costs money. When nothing can be bought the cluster is as it
-    was (`NoCapacity`). Raises also `UnknownName`, `NotSupported`, `IllegalState`, `NodeError`.
+    Without `buy` the cluster goes on with one node less; with `drains` the old workers first hand over and end. The
+    offer is the node's own, else another of the plan's in the region; on demand after many losses. The new node has a
+    name of its own. When the scheduler was on the old one it moves: all processes are started anew, with new pids.
+    Costs money. When nothing can be bought the cluster is as it was (`NoCapacity`). Raises also `UnknownName`,
+    `NotSupported`, `IllegalState`, `NodeError`.
     """
     await check_replaceable(ctx, cluster, node, buy=buy)
     async with running(ctx, cluster, "replace", ClusterState.SCALING, ClusterState.RUNNING) as verb:
         await verb.write(await look(ctx, verb.record))
-        old = node_of(verb.record, node, last=buy)
+        before = verb.record
+        old = node_of(before, node, last=buy)
         moves = old.name == verb.record.nodes[0].name
         if buy:
             await bring_others(verb, [old], starts=not moves)
         if moves:  # whoever finds this half-way finds no scheduler
             verb.unharmed = None
             await verb.enter(ClusterState.RESTARTING)
+        if drains:
+            await verb.write(_with(verb.record, [node], unsettled=True))
+            await drain(ctx, before, [node])  # the layout has its workers no more
         await leave(verb, [node])
         if moves or await _is_not_whole(ctx, verb.record):
             await start_anew(verb)

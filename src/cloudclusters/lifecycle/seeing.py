@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cloudclusters.base.cloud import InstanceState, SshEndpoint
 from cloudclusters.base.gather import gather
 from cloudclusters.base.table import shorten
@@ -9,7 +11,7 @@ from cloudclusters.engine.protocol import Kind
 from cloudclusters.errors import ProviderError
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.machines import look, lost
-from cloudclusters.lifecycle.processes import living, unanswered
+from cloudclusters.lifecycle.processes import Worker, living, unanswered
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
 _STOPPED = {InstanceState.STOPPING, InstanceState.STOPPED}
@@ -19,7 +21,7 @@ KNOCK = 5.0
 
 
 async def seen_state(ctx: Context, record: ClusterRecord) -> tuple[ClusterState, str]:
-    """The state that machines and processes show, and why when it is broken or a node does not answer.
+    """The state that machines and processes show, and why when it is broken, or a node is silent or has no worker.
 
     Asks the agents, not the provider.
     """
@@ -31,15 +33,27 @@ async def seen_state(ctx: Context, record: ClusterRecord) -> tuple[ClusterState,
         return ClusterState.BROKEN, f"no machine for {', '.join(node.name for node in gone)}"
     if states != {InstanceState.RUNNING}:
         return ClusterState.BROKEN, f"machines are {', '.join(sorted(states))}"
-    missing = await _missing(ctx, record)
+    found = await living(ctx, record)
+    missing = _missing(record, found)
     if missing:
         return ClusterState.BROKEN, missing
-    silent = unanswered(ctx, record)
+    return ClusterState.RUNNING, _lacking(record, found, unanswered(ctx, record))
+
+
+def _lacking(record: ClusterRecord, found: Sequence[Worker], silent: Sequence[str]) -> str:
+    """Which nodes of a cluster that runs are silent, or have no worker though they are paid; empty when none is."""
     does = "do" if len(silent) > 1 else "does"
-    return ClusterState.RUNNING, f"{shorten(silent)} {does} not answer, though the machine runs" if silent else ""
+    told = [f"{shorten(silent)} {does} not answer, though the machine runs"] if silent else []
+    wanted = {p.node for p in record.layout.processes if p.kind is Kind.WORKER}
+    others = {p.node for p in record.layout.processes} - wanted
+    busy = {*silent, *others, *(worker.node for worker in found if worker.kind is Kind.WORKER)}
+    idle = [node.name for node in record.nodes if node.name not in busy]
+    if wanted and idle:
+        told.append(f"no worker on {shorten(idle)}")
+    return "; ".join(told)
 
 
-async def _missing(ctx: Context, record: ClusterRecord) -> str:
+def _missing(record: ClusterRecord, found: Sequence[Worker]) -> str:
     """What a cluster whose machines all run lacks to be running, in a sentence; empty when it lacks nothing.
 
     A running cluster bears that some workers are dead, as their agents start them again. A broken one has to be whole:
@@ -48,7 +62,7 @@ async def _missing(ctx: Context, record: ClusterRecord) -> str:
     wanted = record.layout.processes
     if record.state is ClusterState.BROKEN and not wanted:
         return record.reason or "its processes were never started"
-    alive = {(worker.node, worker.name) for worker in await living(ctx, record)}
+    alive = {(worker.node, worker.name) for worker in found}
     dead = [p for p in wanted if (p.node, p.name) not in alive]
     schedulers = [p for p in wanted if p.kind is Kind.SCHEDULER]
     if wanted and (not schedulers or any(p in dead for p in schedulers)):  # it may have gone with its node

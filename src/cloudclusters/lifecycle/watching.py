@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from cloudclusters.base.notice import INTERRUPTION, Notice
+from cloudclusters.base.notice import INTERRUPTION, REBALANCE, Notice
 from cloudclusters.errors import CloudClustersError, LeaseHeld, LeaseLost, NodeError, UnknownHandle
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.links import open_one
+from cloudclusters.lifecycle.notices import retires_early
 from cloudclusters.lifecycle.replacing import drop, provide, replace
 from cloudclusters.lifecycle.standing import Standing, Verdict, verdicts
 from cloudclusters.store.record import ClusterRecord, ClusterState, NodeRecord
@@ -120,9 +121,9 @@ class Watch:
             async with contextlib.aclosing(link.stream("watch")) as events:
                 async for event in events:
                     if "notice" in event:
-                        self._hear(node, event["notice"])
+                        self._hear(record, node, event["notice"])
 
-    def _hear(self, node: NodeRecord, said: object) -> None:
+    def _hear(self, record: ClusterRecord, node: NodeRecord, said: object) -> None:
         try:
             told = msgspec.convert(said, _Said)
         except msgspec.ValidationError as exc:
@@ -131,10 +132,19 @@ class Watch:
         if self._notices.get(_machine(node)) == notice:
             return
         self._notices[_machine(node)] = notice
-        left = max(0.0, notice.at - self._ctx.clock.now())
-        text = f"its machine is taken back in {left:.0f} s" if told.kind == INTERRUPTION else "better leave its machine"
-        self._ctx.tell(self._cluster, "notice", f"the provider says: {text}", node=node.name)
+        self._ctx.tell(self._cluster, "notice", f"the provider says: {self._meant(record, notice)}", node=node.name)
         self._noticed(notice)
+
+    def _meant(self, record: ClusterRecord, notice: Notice) -> str:
+        """What a notice says, and what that means for the node."""
+        if notice.kind == INTERRUPTION:
+            return f"its machine is taken back in {max(0.0, notice.at - self._ctx.clock.now()):.0f} s"
+        if not retires_early(record) or _policy(record) == REPLACE:
+            return "better leave its machine"
+        return (
+            "better leave its machine; its workers end, and it is still paid: "
+            f"`cloudclusters replace {self._cluster}/{notice.node}`"
+        )
 
     # Judging
 
@@ -229,6 +239,8 @@ class Watch:
                 wanted[name] = functools.partial(drop, ctx, cluster)
             elif policy == REPLACE and notice is not None and notice.kind == INTERRUPTION and name not in provided:
                 wanted[name] = functools.partial(provide, ctx, cluster, name)
+            elif policy == REPLACE and notice is not None and notice.kind == REBALANCE and retires_early(record):
+                wanted[name] = functools.partial(replace, ctx, cluster, name, drains=True)
         return wanted
 
     async def _act(self, node: str, act: Callable[[], Awaitable[ClusterRecord]]) -> None:

@@ -165,8 +165,9 @@ class FakeNode:
             case "stop":
                 return self._stop(arguments.get("names"))
             case "retire":
-                workers = [p.name for p in self.processes.values() if p.specification.get("kind") == "worker"]
-                return self._stop(arguments.get("names") or workers)
+                return self._stop(arguments.get("names") or self._workers())
+            case "notice":
+                return self._stop(self._workers() if arguments["kind"] == "interruption" else ())
             case "list":
                 return {"processes": [process.as_message() for process in self.processes.values()]}
             case "logs":
@@ -283,6 +284,9 @@ class FakeNode:
                 self.crash(process.name)
             case Fate.HANG:
                 pass
+
+    def _workers(self) -> list[str]:
+        return [p.name for p in self.processes.values() if p.specification.get("kind") == "worker"]
 
     def _stop(self, names: object) -> dict[str, object]:
         for process in self.processes.values():

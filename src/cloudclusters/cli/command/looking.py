@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -210,6 +211,7 @@ def _node(record: ClusterRecord, index: int) -> dict[str, object]:
 def _workers(record: ClusterRecord) -> list[Row]:
     """The processes of a running cluster, in node order, then nodes without any; ranks count the workers."""
     from cloudclusters.api.cluster import Cluster
+    from cloudclusters.base.loop import core_loop
     from cloudclusters.engine.protocol import Kind
 
     rows: list[Row] = []
@@ -229,6 +231,19 @@ def _workers(record: ClusterRecord) -> list[Row]:
             }
         )
         rank += is_worker
-    heard = {row["node"] for row in rows}
-    unheard = dict.fromkeys(("process", "pid", "rank", "os_pid", "memory_bytes"))
-    return rows + [{**row, **unheard, "state": "no answer"} for name, row in facts.items() if name not in heard]
+    busy = {row["node"] for row in rows}
+    silent = core_loop().run(_silent(record)) if facts.keys() - busy else ()
+    none = dict.fromkeys(("process", "pid", "rank", "os_pid", "memory_bytes"))
+    return rows + [
+        {**row, **none, "state": "no answer" if name in silent else "no processes"}
+        for name, row in facts.items()
+        if name not in busy
+    ]
+
+
+async def _silent(record: ClusterRecord) -> Sequence[str]:
+    """The nodes that did not answer just now."""
+    from cloudclusters.api.session import session
+    from cloudclusters.lifecycle.processes import unanswered
+
+    return unanswered(session().context, record)
