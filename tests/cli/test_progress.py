@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 import pytest
 
@@ -32,6 +34,16 @@ def test_quiet_shows_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     _say(Event(cluster="abc", phase="running"), loudness=Loudness(quiet=True))
 
     assert capsys.readouterr().err == ""
+
+
+def test_alarms_outlast_the_table_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wipes its own lines, and with them what the log says meanwhile."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    _say(Event(cluster="abc", node="node1", phase="kept", text="its machine stays"))
+
+    assert capsys.readouterr().err.splitlines()[-2].endswith("abc/node1 kept: its machine stays")
 
 
 def test_nobody_listens_after_the_verb() -> None:

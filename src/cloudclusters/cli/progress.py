@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cloudclusters.api.session import session
+from cloudclusters.api.session import ALARMS, session
 from cloudclusters.base.event import Event
 from cloudclusters.cli.console import span
 from cloudclusters.cli.frame import loudness
@@ -82,27 +82,31 @@ def _lines(title: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _live(title: str) -> Iterator[None]:
-    """One table that changes in place, and is gone at the end."""
+    """One table that changes in place, and is gone at the end; alarms stay."""
     from rich.console import Console
     from rich.live import Live
 
-    phases = Phases()
+    phases, alarms = Phases(), list[str]()
 
     def listen(event: Event) -> None:
-        phases.take(event)
+        line = phases.take(event)
+        if line and event.phase in ALARMS:
+            alarms.append(line)
 
-    with (
-        Live(
-            get_renderable=lambda: _picture(title, phases),
-            console=Console(stderr=True),
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        ),
-        _listening(listen),
-    ):
-        yield
+    live = Live(
+        get_renderable=lambda: _picture(title, phases),
+        console=Console(stderr=True),
+        refresh_per_second=8,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    try:
+        with live, _listening(listen):
+            yield
+    finally:
+        for line in alarms:  # what was said of them meanwhile is under the table, which wipes its lines
+            click.echo(line, err=True)
     click.echo(f"{title} {span(time.monotonic() - phases.since)}", err=True)
 
 
