@@ -13,10 +13,13 @@ import pytest
 from cloudclusters.base.cloud import InstanceState, Offer, Place
 from cloudclusters.base.door import Door
 from cloudclusters.base.event import Event
+from cloudclusters.base.limits import Limits
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
+from cloudclusters.lifecycle.claims import limits_words
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.provider.protocol import Provider
 from cloudclusters.store import Store
+from cloudclusters.store.record import ClusterRecord
 from cloudclusters.testing.clock import ManualClock
 from cloudclusters.testing.cloud import FakeCloud
 from cloudclusters.testing.fleet import FakeFleet
@@ -113,3 +116,12 @@ def plan_of(count: int = 2, *, offer: Offer = SMALL, fallbacks: tuple[Offer, ...
         roles=(RolePlan(role="peer", count=count, offer=offer, fallbacks=fallbacks),),
         engine=engine,
     )
+
+
+def set_elsewhere(
+    world: World, record: ClusterRecord, *, idle_timeout: float | None = None, lasts: float | None = None
+) -> None:
+    """Let the machines tell limits that another home has set: what is not given is off; `lasts` is from now on."""
+    deadline = None if lasts is None else world.clock.now() + lasts
+    words = limits_words(Limits(idle_timeout=idle_timeout), deadline=deadline, store="f" * 16)
+    world.ctx.provider("fake").mark(record.holding, words)

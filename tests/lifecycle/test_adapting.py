@@ -9,9 +9,11 @@ import msgspec
 import pytest
 from lifecycle_world import World, plan_of
 
-from cloudclusters.api.adapting import EVERY, PAUSE, Adapting, Bounds, Rest, Shape, boot_seconds
+from cloudclusters.api.adapting import EVERY, PAUSE, Adapting, Bounds, Rest, Shape
 from cloudclusters.api.compute.backlog import Backlog
 from cloudclusters.errors import InvalidContract
+from cloudclusters.lifecycle.affording import boot_seconds
+from cloudclusters.lifecycle.change_limits import change_limits
 from cloudclusters.lifecycle.deploy import deploy
 from cloudclusters.store.record import ClusterState
 
@@ -166,6 +168,21 @@ def test_no_capacity_is_told_and_asked_again_later(world: World) -> None:
     assert adapted.nodes == ["node0"], "the pause grows"
     assert len(adapted.look(after=2 * PAUSE)) == 3
     assert world.ctx.store.record(adapted.handle).state is ClusterState.RUNNING
+
+
+def test_nodes_that_would_end_the_cluster_before_they_boot_are_no_capacity(world: World) -> None:
+    """A cost that one node reaches in an hour and sixty in a minute: it goes on with what it has, and tells why."""
+    adapted = Adapted(world, 1, maximum=60)
+    adapted.scheduler.wants = 60
+    asyncio.run(change_limits(world.ctx, adapted.handle, {"max_cost": 0.101}))
+    assert adapted.look(after=3600) == ["node0"]
+    told = [event.text for event in world.events if event.phase == "adapting"]
+    assert "with 59 more machines cluster" in told[-1]
+    assert "beyond its limit max_cost" in told[-1]
+    assert told[-1].endswith(f"again in {PAUSE:g} s")
+    assert len(world.cloud.calls("launch")) == 1
+    asyncio.run(change_limits(world.ctx, adapted.handle, {"max_cost": "off"}))
+    assert len(adapted.look(after=PAUSE)) == 60
 
 
 def test_nodes_stay_in_the_record_until_the_provider_says_that_they_are_gone(world: World) -> None:

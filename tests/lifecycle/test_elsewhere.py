@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 import msgspec
 import pytest
-from lifecycle_world import SMALL, World, plan_of
+from lifecycle_world import SMALL, World, plan_of, set_elsewhere
 
 from cloudclusters.base.cloud import Holding, Instance, InstanceState, Slot, SshEndpoint
 from cloudclusters.base.limits import AtLimit, Limits
@@ -47,15 +47,6 @@ def made_by_another(world: World, home: Path, name: str) -> str:
     """A cluster of another store, on the same cloud; its handle."""
     there = replace(world.ctx, home=home, store=Store.open(home))
     return asyncio.run(deploy(there, plan_of(), name=name)).handle
-
-
-def set_elsewhere(
-    world: World, record: ClusterRecord, *, idle_timeout: float | None = None, lasts: float | None = None
-) -> None:
-    """Let the machines tell limits that another home has set: what is not given is off; `lasts` is from now on."""
-    deadline = None if lasts is None else world.clock.now() + lasts
-    words = limits_words(Limits(idle_timeout=idle_timeout), deadline=deadline, store="f" * 16)
-    world.ctx.provider("fake").mark(record.holding, words)
 
 
 def test_a_cluster_is_found_by_handle_and_by_name(world: World, tmp_path: Path) -> None:

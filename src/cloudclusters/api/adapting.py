@@ -20,6 +20,7 @@ from cloudclusters.api.compute.backlog import Backlog
 from cloudclusters.base.loop import HEAR, core_loop
 from cloudclusters.base.table import counted
 from cloudclusters.errors import CloudClustersError, InvalidContract
+from cloudclusters.lifecycle.affording import boot_seconds
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.scale import check_growth, compute_nodes, scale, shrink
 from cloudclusters.lifecycle.state import check_allowed
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 EVERY = 1.0
 """Seconds between looks at the scheduler."""
-BOOT = 60.0
-"""Seconds that a boot takes where the record does not tell."""
 PAUSE, LONGEST_PAUSE = 10.0, 600.0
 """Seconds until a change that failed is tried again: first, and at most."""
 
@@ -267,10 +266,3 @@ class Adapting(Adaptive):  # type: ignore[misc]  # Dask has no types
 
     def _tell(self, text: str) -> None:
         self._ctx.tell(self._handle, "adapting", text)
-
-
-def boot_seconds(record: ClusterRecord) -> float:
-    """How long the cluster's nodes took from the wish to the work, by its history; at least a second."""
-    began = next((change.at for change in record.history if change.state is ClusterState.DEPLOYING), None)
-    ended = next((change.at for change in record.history if change.state is ClusterState.RUNNING), None)
-    return BOOT if began is None or ended is None else max(1.0, ended - began)

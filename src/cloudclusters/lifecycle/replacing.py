@@ -16,6 +16,7 @@ from cloudclusters.base.door import finish
 from cloudclusters.base.handle import new_handle
 from cloudclusters.base.near import near
 from cloudclusters.errors import InvalidContract, NoCapacity, NodeError, NotSupported, UnknownName
+from cloudclusters.lifecycle.affording import check_time_left
 from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.draining import drain
@@ -124,7 +125,8 @@ def node_of(record: ClusterRecord, name: str, *, last: bool = True) -> NodeRecor
 async def bring_others(verb: Running, olds: Sequence[NodeRecord], *, starts: bool) -> None:
     """Have machines that were bought in the place of nodes, with `starts` their workers; buys at most one for each.
 
-    They boot side by side. All or none: when one cannot be had, the others of this call are deleted.
+    They boot side by side. All or none: when one cannot be had, the others of this call are deleted. Raises
+    `IllegalState` when a limit would strike before.
     """
     provided = {node.instead_of for node in verb.record.nodes}
     olds = [old for old in olds if old.name not in provided]
@@ -133,8 +135,10 @@ async def bring_others(verb: Running, olds: Sequence[NodeRecord], *, starts: boo
     before, away = verb.record, {old.name for old in olds}
     if starts:
         _check_head(before, away=away)
-    losses = _losses(before, olds, verb.ctx.clock.now())
+    now = verb.ctx.clock.now()
+    losses = _losses(before, olds, now)
     added = _added(before, olds, losses)
+    check_time_left(before, [node.offer for node in added], now)
     new = [node.name for node in added]
     await verb.write(msgspec.structs.replace(before, nodes=(*before.nodes, *added)))
     try:

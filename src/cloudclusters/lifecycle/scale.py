@@ -12,6 +12,7 @@ from cloudclusters.base.handle import new_handle
 from cloudclusters.contract.document import groups as bought
 from cloudclusters.contract.mix import mix_of
 from cloudclusters.errors import InvalidContract, NotSupported
+from cloudclusters.lifecycle.affording import check_time_left
 from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.draining import drain
@@ -19,7 +20,7 @@ from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.launching import Group, groups_of, launch_groups
 from cloudclusters.lifecycle.letting_go import drop_nodes
 from cloudclusters.lifecycle.limiting import limit
-from cloudclusters.lifecycle.machines import PATIENCE, has_state, unless_lost, wait_for
+from cloudclusters.lifecycle.machines import PATIENCE, has_state, look, unless_lost, wait_for
 from cloudclusters.lifecycle.processes import lay_out, living, start_nodes
 from cloudclusters.lifecycle.state import check_possible
 from cloudclusters.lifecycle.verb import Running, running
@@ -31,7 +32,8 @@ async def scale(ctx: Context, cluster: str, count: int) -> ClusterRecord:
 
     New nodes are bought at the cluster's own offer and follow its mix of spot and on demand; nodes of the highest
     index go first, once their workers have handed over tasks and results. Waits until it is so. When growing fails the
-    cluster keeps the size it had. Raises `NoCapacity`, `NotSupported`, `IllegalState`, `InvalidContract`.
+    cluster keeps the size it had. Raises `NoCapacity`, `NotSupported`, `InvalidContract`, and `IllegalState`, also when
+    a limit of time or money would strike before new nodes have booted.
     """
     check_count(count)
     record = await ctx.door(ctx.store.record, cluster)
@@ -101,6 +103,8 @@ async def _grow(ctx: Context, verb: Running, more: int) -> None:
         for group in groups
         for slot in group.slots
     )
+    # As seen: another home may have changed the limits.
+    check_time_left(await look(ctx, before), [node.offer for node in added], ctx.clock.now())
     await verb.write(msgspec.structs.replace(before, nodes=(*before.nodes, *sorted(added, key=_index))))
     try:
         await _bring_up(ctx, verb, slots, groups)

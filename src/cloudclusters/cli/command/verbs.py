@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cloudclusters.base.limits import duration
 from cloudclusters.base.table import counted
 from cloudclusters.cli import progress
 from cloudclusters.cli.beside import beside
@@ -17,6 +18,7 @@ from cloudclusters.lifecycle.spending import hourly, spent
 
 if TYPE_CHECKING:
     from cloudclusters.api.cluster import Cluster
+    from cloudclusters.base.cloud import Offer
     from cloudclusters.store.record import ClusterRecord
 
 some_clusters = click.argument(
@@ -148,7 +150,20 @@ def _growth(record: ClusterRecord, n: int) -> str:
         return ""
     price = "an unknown price" if None in prices else f"${usd(known)}"
     more = counted(sum(count for _, count in parts), "more node")
-    return f"Buy {more} ({bought(parts)}) for {_title(record)} at {price} per hour?"
+    return f"Buy {more} ({bought(parts)}) for {_title(record)} at {price} per hour{_then_strikes(record, parts)}?"
+
+
+def _then_strikes(record: ClusterRecord, parts: Sequence[tuple[Offer, int]]) -> str:
+    """When the first limit strikes once these nodes are bought; empty where none does at a known moment."""
+    import time
+
+    from cloudclusters.lifecycle.affording import strike_with
+
+    now = time.time()
+    strike = strike_with(record, [offer for offer, count in parts for _ in range(count)], now)
+    if strike is None:
+        return ""
+    return f"; its limit strikes in {duration(strike.at - now)} then, when {strike.why}"
 
 
 def _report(found: Cluster | list[Cluster], *, as_json: bool, after: str = "") -> None:
