@@ -177,7 +177,7 @@ def test_nodes_that_would_end_the_cluster_before_they_boot_are_no_capacity(world
     asyncio.run(change_limits(world.ctx, adapted.handle, {"max_cost": 0.101}))
     assert adapted.look(after=3600) == ["node0"]
     told = [event.text for event in world.events if event.phase == "adapting"]
-    assert "with 59 more machines cluster" in told[-1]
+    assert "with 59 more machines, cluster" in told[-1]
     assert "beyond its limit max_cost" in told[-1]
     assert told[-1].endswith(f"again in {PAUSE:g} s")
     assert len(world.cloud.calls("launch")) == 1

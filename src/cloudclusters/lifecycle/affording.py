@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cloudclusters.base.cloud import Offer, Slot
+from cloudclusters.base.cloud import InstanceState, Offer, Slot
 from cloudclusters.base.limits import duration
 from cloudclusters.base.size import GiB
 from cloudclusters.base.table import counted
@@ -20,20 +20,21 @@ BOOT = 60.0
 """Seconds that a boot takes where the record does not tell."""
 
 
-def strike_with(record: ClusterRecord, offers: Sequence[Offer], now: float) -> Strike | None:
-    """The limit that strikes first once machines at these offers are bought beside those that are paid.
+def strike_with(record: ClusterRecord, offers: Sequence[Offer], now: float, *, stopped: bool = False) -> Strike | None:
+    """The limit that strikes first once machines at these offers run beside those that are paid.
 
-    Of each, what the provider takes at least for a start is spent then, and its address and disk are paid, too.
+    Of each, what the provider takes at least for a start is spent then, and its address is paid, too, and its disk
+    unless it was only `stopped`.
     """
-    beside = (record.rates.address_usd or 0.0) + _disk_usd(record)
+    beside = (record.rates.address_usd or 0.0) + (0.0 if stopped else _disk_usd(record))
     hourly = sum((offer.hourly_usd or 0.0) + beside for offer in offers)
     spent = Spent(
         usd=known_spent(record, now) + hourly * record.rates.least / 3600,
         hourly_usd=record.spent.hourly_usd + hourly,
         at=now,
     )
-    bought = (NodeRecord(slot=Slot("", n), offer=offer, token="", unsettled=True) for n, offer in enumerate(offers))
-    return strike_of(msgspec.structs.replace(record, nodes=(*record.nodes, *bought), spent=spent), now)
+    more = (NodeRecord(slot=Slot("", n), offer=offer, token="", unsettled=True) for n, offer in enumerate(offers))
+    return strike_of(msgspec.structs.replace(record, nodes=(*record.nodes, *more), spent=spent), now)
 
 
 def check_time_left(record: ClusterRecord, offers: Sequence[Offer], now: float) -> None:
@@ -42,22 +43,32 @@ def check_time_left(record: ClusterRecord, offers: Sequence[Offer], now: float) 
     All machines of the cluster would go then, those at work too.
     """
     strike = strike_with(record, offers, now)
-    if strike is None or strike.at - now > max(boot_seconds(record), record.rates.least):
-        return
-    left = strike.at - now
-    when = f"in {duration(left)}, before they have booted" if left > 0 else "at once"
-    raise IllegalState(
-        f"with {counted(len(offers), 'more machine')} cluster {describe_name(record)} would be beyond its limit "
-        f"{strike.limit} {when}: {strike.why}",
-        hint=raise_first(record, strike),
-    )
+    if strike is not None and strike.at - now <= max(boot_seconds(record), record.rates.least):
+        raise _beyond(record, strike, now, f"with {counted(len(offers), 'more machine')}")
 
 
-def raise_first(record: ClusterRecord, strike: Strike) -> str:
-    """What to do about a limit that is in the way of machines that start: the hint of an error."""
-    return (
-        f"raise it first: `cloudclusters limits {record.name or record.handle} "
-        f"--{strike.limit.replace('_', '-')} off`, or what it may be now"
+def check_not_struck(record: ClusterRecord, now: float) -> None:
+    """Raise `IllegalState` when a limit has struck, or does before the least that a start of all machines costs is
+    over: they would let go of themselves at once.
+    """
+    off = (InstanceState.STOPPING, InstanceState.STOPPED)
+    offers = [node.offer for node in record.nodes if node.instance is not None and node.instance.state in off]
+    strike = strike_with(record, offers, now, stopped=True)
+    if strike is not None and strike.at - now <= record.rates.least:
+        raise _beyond(record, strike, now, "started again")
+
+
+def _beyond(record: ClusterRecord, strike: Strike, now: float, step: str) -> IllegalState:
+    """That a cluster is beyond a limit, or would be with this step."""
+    struck, left, limit = strike_of(record, now), strike.at - now, f"beyond its limit {strike.limit}"
+    when = f"in {duration(left)}, before the machines have booted" if left > 0 else "at once"
+    said = f"{step}, cluster {describe_name(record)} would be {limit} {when}"
+    if struck is not None and struck.at <= now:
+        said = f"cluster {describe_name(record)} is {limit}"
+    return IllegalState(
+        f"{said}: {strike.why}",
+        hint=f"raise it first: `cloudclusters limits {record.name or record.handle} "
+        f"--{strike.limit.replace('_', '-')} off`, or what it may be now",
     )
 
 

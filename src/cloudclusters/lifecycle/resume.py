@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cloudclusters.base.cloud import InstanceState
 from cloudclusters.base.waiting import Pace, wait_until
-from cloudclusters.errors import IllegalState, NoCapacity, WaitTimeout
+from cloudclusters.errors import NoCapacity, WaitTimeout
+from cloudclusters.lifecycle.affording import check_not_struck
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.deadline import strike_of
 from cloudclusters.lifecycle.entering import settle
 from cloudclusters.lifecycle.interrupt import stopper
 from cloudclusters.lifecycle.limiting import limit
@@ -14,7 +14,7 @@ from cloudclusters.lifecycle.machines import has_state, instances, look, wait_fo
 from cloudclusters.lifecycle.moving import move
 from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.processes import living, start_all
-from cloudclusters.lifecycle.state import check_possible, describe_name
+from cloudclusters.lifecycle.state import check_possible
 from cloudclusters.lifecycle.verb import Running, running
 from cloudclusters.provider.protocol import CanStop
 from cloudclusters.store.record import ClusterRecord, ClusterState
@@ -29,7 +29,7 @@ async def resume(ctx: Context, cluster: str, *, patience: float = 0.0, elsewhere
     Waits until all workers are ready; from the start on the machines are paid. With no capacity it goes on asking for
     `patience` seconds; then, with `elsewhere`, the plan's other offers in the region are bought and the stopped
     machines deleted with their disks; else the cluster stays interrupted (`NoCapacity`). Raises also `NotSupported`,
-    `IllegalState`, also when a limit of time or money has struck, `NodeError`.
+    `IllegalState`, also when a limit of time or money has struck or does at the start, `NodeError`.
     """
     record = await ctx.door(ctx.store.record, cluster)
     check_possible(record, "resume", now=ctx.clock.now())
@@ -94,17 +94,6 @@ async def _start(ctx: Context, verb: Running, provider: CanStop, seen: ClusterRe
     except WaitTimeout:
         assert last is not None
         raise last from None
-
-
-def check_not_struck(record: ClusterRecord, now: float) -> None:
-    """Raise `IllegalState` when a limit has struck: the machines would let go of themselves at once."""
-    strike = strike_of(record, now)
-    if strike is not None and strike.at <= now:
-        raise IllegalState(
-            f"cluster {describe_name(record)} is beyond its limit {strike.limit}: {strike.why}",
-            hint=f"raise it first: `cloudclusters limits {record.name or record.handle} "
-            f"--{strike.limit.replace('_', '-')} off`, or what it may be now",
-        )
 
 
 def _settled(record: ClusterRecord) -> bool:
