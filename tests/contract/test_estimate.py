@@ -89,4 +89,12 @@ def test_a_first_hour_beyond_the_cap_is_refused() -> None:
 
     assert "max_cost=3" in caught.value.hint
     check_first_hour(plan_of(max_cost="3"))
-    check_first_hour(plan_of(None, max_cost="1"))
+
+
+def test_a_cap_of_what_nobody_knows_is_refused() -> None:
+    """As `deploy` does, whose plan this is: no price, no moment at which it would strike."""
+    with pytest.raises(InvalidSetting, match=r"max_cost is \$1, and the price of .* is not known") as caught:
+        check_first_hour(plan_of(None, max_cost="1"))
+
+    assert "max_lifetime=8h" in caught.value.hint
+    check_first_hour(plan_of(None))

@@ -8,7 +8,7 @@ from cloudclusters.base.limits import AtLimit, Limits, duration
 from cloudclusters.base.size import GiB
 from cloudclusters.base.table import usd
 from cloudclusters.contract.document import Plan
-from cloudclusters.contract.limits import plan_limits
+from cloudclusters.contract.limits import check_priced, plan_limits
 from cloudclusters.errors import InvalidSetting
 
 _HOUR, _DAY = 3600.0, 24
@@ -44,7 +44,8 @@ def estimate(plan: Plan) -> Estimate:
 
 
 def check_first_hour(plan: Plan) -> None:
-    """Raise `InvalidSetting` for a plan whose first hour costs more than it may cost in all."""
+    """Raise `InvalidSetting` for a plan whose first hour costs more than it may cost in all, or nobody knows what."""
+    check_priced(plan_limits(plan), plan)
     most, hourly = plan_limits(plan).max_cost, estimate(plan).hourly_usd
     if most is not None and hourly is not None and hourly > most:
         raise InvalidSetting(

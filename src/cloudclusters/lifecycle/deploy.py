@@ -13,7 +13,7 @@ from cloudclusters.base.handle import new_handle
 from cloudclusters.base.table import counted
 from cloudclusters.contract.document import ClusterType, Plan, RolePlan
 from cloudclusters.contract.estimate import check_first_hour
-from cloudclusters.contract.limits import check_priced, plan_limits
+from cloudclusters.contract.limits import plan_limits
 from cloudclusters.errors import CloudClustersError, DeployFailed, NotSupported, ProviderError, Remedy
 from cloudclusters.lifecycle.booted import first_boot_done
 from cloudclusters.lifecycle.claims import LASTS
@@ -85,7 +85,6 @@ def check_plan(plan: Plan, *, shared: bool) -> None:
     environment that lacks what it needs, and limits that cannot be kept. `shared`: the nodes are this machine.
     """
     parse_flags(str(plan.settings.get("sshflags", "")))
-    check_priced(plan_limits(plan), plan)
     check_first_hour(plan)
     read_script(plan)
     read_script(plan, ON_NOTICE)

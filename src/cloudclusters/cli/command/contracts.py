@@ -72,7 +72,7 @@ def resolve(words: Sequence[str], strict: bool, as_json: bool) -> None:
 def plan(words: Sequence[str], as_json: bool, **options: object) -> None:
     """What deploy would make from here, and what it costs: as expected, at worst, and left alone. Nothing is made.
 
-    A plan whose first hour costs more than --max-cost is refused.
+    With --max-cost a plan whose first hour costs more is refused, and one of an unknown price.
     """
     from cloudclusters.api import contracts
     from cloudclusters.cli.plans import plan_row
