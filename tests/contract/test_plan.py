@@ -273,6 +273,17 @@ def test_nodes_that_share_a_machine_are_warned_of_their_share(contract: Contract
     )
 
 
+def test_settings_that_the_provider_has_not_are_told(contract: Contracts) -> None:
+    """Those of spot machines for nodes on this machine; what chooses among offers is of all providers."""
+    free = Catalog.build([MachineType("local", "m")], [Price("local", "m", "local", 0.0)])
+    facts = installed("local", cloud=False, shared=True)
+    named = ("node_provider=local", "policy=tightest", "max_lifetime=8h")
+    told = planned(contract(*named, "on_rebalance=retire", "on_demand_base=1"), free, facts)
+
+    assert told.warnings == ("on_rebalance and on_demand_base have no effect: local has no such setting",)
+    assert planned(contract(*named), free, facts).warnings == ()
+
+
 def test_more_nodes_than_the_provider_takes_are_refused(contract: Contracts, readme: Catalog) -> None:
     """The limit is a fact of the provider."""
     with pytest.raises(InvalidContract, match="at most 2 per cluster"):

@@ -69,6 +69,11 @@ def too_dear(offers: Iterable[Offer]) -> NoMatch:
     )
 
 
+def no_effect(names: Sequence[str], why: str) -> list[str]:
+    """A warning of settings that change nothing; none where there are none."""
+    return [f"{' and '.join(names)} {'have' if len(names) > 1 else 'has'} no effect: {why}"] if names else []
+
+
 def mix_warnings(
     roles: Sequence[RolePlan],
     settings: Mapping[str, object],
@@ -78,13 +83,8 @@ def mix_warnings(
 ) -> list[str]:
     """What to know of a mix before the yes; `assumptions` are those of the entry's role."""
     entry = roles[0]
-    said = [name for name in KEYS if name in settings]
     if settings.get("market", Market.ON_DEMAND) == Market.ON_DEMAND:
-        return (
-            [f"{' and '.join(said)} {'have' if len(said) > 1 else 'has'} no effect: market is on-demand"]
-            if said
-            else []
-        )
+        return no_effect([name for name in KEYS if name in settings], "market is on-demand")
     if entry.offer.market is Market.ON_DEMAND:
         return []
     found = []

@@ -15,13 +15,14 @@ from cloudclusters.contract.ageing import is_old
 from cloudclusters.contract.disk import lacking
 from cloudclusters.contract.document import Contract, Plan, RolePlan, Setting
 from cloudclusters.contract.limits import written
-from cloudclusters.contract.mix import Mix, mix_of, mix_warnings
+from cloudclusters.contract.mix import Mix, mix_of, mix_warnings, no_effect
 from cloudclusters.contract.policy import PINNED
 from cloudclusters.contract.resolution import Choice, ProviderFacts, Resolution, RoleResolution
 from cloudclusters.contract.untold import untold
 from cloudclusters.contract.world import CAP
 from cloudclusters.errors import InvalidContract, MissingExtra, NoMatch, NotSupported
 from cloudclusters.settings import Settings
+from cloudclusters.settings.keys import DEFAULTS, KEYS
 from cloudclusters.vocabulary import FEATURES, Constraint, Range, Terms, contains, format_constraint, taxonomy
 
 FALLBACKS = 5
@@ -60,6 +61,7 @@ def plan(
     warnings = (
         *_warnings(resolution, contract, entry, made.roles, facts, at),
         *mix_warnings(made.roles, text, resolution.roles[0].assumptions, stops_spot=facts.stops_spot),
+        *_not_of(provider, text, contract),
         *_foreign(entry, isa if made.environment == "sync" else ""),
     )
     _refuse_too_many(made, facts)
@@ -262,6 +264,12 @@ def _warnings(
     if facts.shared:
         found += _sharing(resolution, contract, roles)
     return tuple(dict.fromkeys(found))
+
+
+def _not_of(provider: str, text: Mapping[str, str], contract: Contract) -> list[str]:
+    """Settings of the contract that other providers have, and this one has not."""
+    said = [name for name in contract.settings if name not in text and KEYS[name].sections != (DEFAULTS,)]
+    return no_effect(said, f"{provider} has no such setting")
 
 
 def _foreign(entry: Choice, isa: str) -> list[str]:
