@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import json
@@ -10,9 +11,17 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from tests.agent.conftest import Message, RealAgent
+
+from cloudclusters.agent import guard
+
+if TYPE_CHECKING:
+    from cloudclusters.agent.node import Node
 
 Make = Callable[[], RealAgent]
 Shell = Callable[..., Message]
@@ -127,6 +136,21 @@ def test_limits_outlive_the_agent(agent: RealAgent) -> None:
     assert (again["limits"]["idle_timeout"], again["port"]) == (30, told["port"])
     give(agent, limits(idle_timeout=0.3))
     struck(agent)
+
+
+def test_guard_is_told_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new file finds no room there; the one of before is as good."""
+    node = cast("Node", SimpleNamespace(directory=str(tmp_path), boot="boot"))
+    guard.vouch(node, 0.0, 7200.0, 2e9)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(guard, "write_file", full)
+    guard.vouch(node, guard.uptime() - 5, 60.0, None)
+
+    assert (tmp_path / guard.FILE).read_text().splitlines()[0] == "boot 5 60 -"
+    assert guard.is_of_this_boot(node)
 
 
 def test_limits_of_before_a_stop_leave_time_for_others(agent: RealAgent) -> None:

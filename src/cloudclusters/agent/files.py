@@ -40,6 +40,12 @@ def write_file(path: str, data: bytes, mode: int) -> None:
         raise
 
 
+def write_over(path: str, data: bytes) -> None:
+    """Write over the beginning of a small file that is there: needs no room, but who reads may see half of it."""
+    with open(path, "r+b", buffering=0) as file:
+        file.write(data)
+
+
 def remove(path: str) -> None:
     """Remove a file that may be gone already."""
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from .files import write_file
+from .files import write_file, write_over
 from .strays import sweep
 from .system import complain, new_life, read_file
 
@@ -34,9 +34,13 @@ def vouch(node: Node, ago: float, idle: float | None, deadline: float | None, kn
     """Tell the guard when the cluster was last in use, and its limits; not `known` are those of the launch."""
     words = [node.boot, f"{max(0.0, uptime() - ago):.0f}"]
     words += [_word(idle), _word(deadline)] if known else ["=", "="]
+    path, line = os.path.join(node.directory, FILE), (" ".join(words) + "\n").encode()
     try:
-        write_file(os.path.join(node.directory, FILE), (" ".join(words) + "\n").encode(), 0o600)
-    except OSError as exc:  # a full disk: then the guard does what it is for
+        try:
+            write_file(path, line, 0o600)
+        except OSError:  # a full disk, which has the room of the file that is there
+            write_over(path, line)
+    except OSError as exc:  # then the guard does what it is for
         complain(f"the guard cannot be told: {exc}")
 
 

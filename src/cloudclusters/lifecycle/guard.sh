@@ -59,6 +59,10 @@ hear() {
     done
 }
 
+is_unused() {
+    [ "$(uptime)" -ge $((used + patience)) ]
+}
+
 this_boot=$(cat /proc/sys/kernel/random/boot_id)
 began=$(uptime)
 late=0 pace=15
@@ -74,7 +78,11 @@ while :; do
             [ $((idle * 5)) -ge 600 ] || spare=$((idle * 5))
             patience=$((idle > spare ? idle : spare))
         fi
-        [ "$(uptime)" -lt $((used + patience)) ] || power_off "nobody vouched for use in $patience s"
+        if is_unused; then
+            sleep 1 # the agent may just have been writing
+            hear
+            ! is_unused || power_off "nobody vouched for use in $patience s"
+        fi
         pace=$((idle < 60 ? (idle + 3) / 4 : 15))
     fi
     # Seen three times, as a clock may be wrong for a moment. One of an earlier boot waits until others can have been told.
