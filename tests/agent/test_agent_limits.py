@@ -138,6 +138,20 @@ def test_limits_outlive_the_agent(agent: RealAgent) -> None:
     struck(agent)
 
 
+def test_limits_that_the_disk_does_not_keep_do_not_hold(agent: RealAgent) -> None:
+    """Who is told that the old ones hold finds them there, and so does the next agent."""
+    give(agent, limits(idle_timeout=30))
+    file = agent.folder / "agent.limits"
+    kept = file.read_text()
+    file.unlink()
+    (file / "no room").mkdir(parents=True)
+
+    assert agent.talk().error("limits", limits=limits(deadline=time.time() + 0.4))["kind"] == "system"
+
+    again = ask(agent)
+    assert (again["limits"], again["why"]) == (json.loads(kept), "idle")
+
+
 def test_guard_is_told_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new file finds no room there; the one of before is as good."""
     node = cast("Node", SimpleNamespace(directory=str(tmp_path), boot="boot"))

@@ -74,6 +74,23 @@ def test_without_the_head_nobody_is_told(world: World, record: ClusterRecord) ->
         asyncio.run(change_limits(world.ctx, record.handle, {"idle_timeout": "off"}))
 
 
+def test_the_outlook_is_by_the_limits_of_a_head_that_could_not_be_told(world: World, record: ClusterRecord) -> None:
+    """They hold there, whatever the record says; nobody believes in a lifetime that is not."""
+    world.fleet.silence(record.handle, "node0")
+    with pytest.raises(NodeUnreachable):
+        asyncio.run(change_limits(world.ctx, record.handle, {"idle_timeout": "off", "max_lifetime": "24h"}))
+    world.fleet.node(record.handle, "node0").silent = False
+    changed = world.ctx.store.record(record.handle)
+
+    untold = asyncio.run(look_out(world.ctx, changed))
+    asyncio.run(change_limits(world.ctx, record.handle, {"idle_timeout": "off"}))
+    told = asyncio.run(look_out(world.ctx, changed))
+
+    assert (untold.limits, untold.strikes_why) == (record.limits, "it was not used for 1h")
+    assert "node0 goes by other limits" in untold.untold
+    assert (told.limits, told.strikes_why, told.untold) == (changed.limits, "it has lived for 1d", "")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

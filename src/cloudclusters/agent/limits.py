@@ -79,11 +79,14 @@ class Limits:
         own, kept = an_object(said["head"], "head"), before.get("head")
         if own["port"] is None and isinstance(kept, dict) and kept["node"] == own["node"]:
             own["port"] = kept["port"]
+        port = own["port"]
+        self._save(said)  # first: what cannot be kept, as on a full disk, does not hold
         self._told, self._spared = said, 0.0
         if any(before.get(word) != said[word] for word in _WORDS):
             self.touch()
         self._begin(anew=True)
-        self._save()
+        if own["port"] != port:
+            self._save(said)
         self._look()
 
     def answer(self) -> Message:
@@ -113,8 +116,8 @@ class Limits:
     def _pace(self) -> float:
         return max(LEAST, min(EVERY, EVERY if self._idle is None else self._idle / 4))
 
-    def _save(self) -> None:
-        write_file(self._path, json.dumps(self._told).encode(), 0o600)
+    def _save(self, limits: Message) -> None:
+        write_file(self._path, json.dumps(limits).encode(), 0o600)
 
     def _begin(self, anew: bool = False) -> None:
         """Work out the deadline, and open the way to the others. `anew`: another port will do, the driver tells it."""

@@ -41,6 +41,8 @@ class Outlook:
     """What counts as use right now, as the head's agent says."""
     unheard: str = ""
     """Why the head's agent could not be asked."""
+    untold: str = ""
+    """That the limits here are those that the head's agent goes by, and others were set; empty when it knows them."""
 
 
 def deadline_of(record: ClusterRecord, now: float) -> float | None:

@@ -37,8 +37,8 @@ def limits(cluster: str, as_json: bool, **options: object) -> None:
         return
     with progress.shown("changing limits" if changes else "asking for limits"):
         outlook = verbs.limits(record.handle, **changes)
-    if outlook.unheard:
-        warn(outlook.unheard)
+    if outlook.unheard or outlook.untold:
+        warn(outlook.unheard or outlook.untold)
     if as_json:
         show_json({"handle": record.handle, "name": record.name, **limits_row(outlook)})
         return

@@ -110,7 +110,7 @@ def status(cluster: str | None, refresh: bool, as_json: bool) -> None:
     now = time.time()
     row = {
         **row,
-        "limits": "" if record.state == "terminated" else limits_text(record.limits, None),
+        "limits": "" if record.state == "terminated" else limits_text(outlook.limits, None),
         "strikes": strikes(outlook, now),
         "unused": use(outlook),
     }
@@ -146,8 +146,8 @@ def _outlook(record: ClusterRecord, *, refresh: bool) -> Outlook:
     from cloudclusters.api.verbs import limits
 
     found = limits(record.handle)
-    if found.unheard:
-        warn(found.unheard)
+    if found.unheard or found.untold:
+        warn(found.unheard or found.untold)
     return found
 
 
