@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from lifecycle_world import World, plan_of
 
+from cloudclusters.base.cloud import Remain
+from cloudclusters.base.remains import what_is_kept, what_is_left
 from cloudclusters.errors import IllegalState
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.deadline import is_due
@@ -18,7 +20,9 @@ from cloudclusters.lifecycle.reconnect import reconnect, refresh, why_gone
 from cloudclusters.lifecycle.restart import restart
 from cloudclusters.lifecycle.resume import resume
 from cloudclusters.lifecycle.scale import scale
+from cloudclusters.lifecycle.terminate import terminate
 from cloudclusters.store.record import ClusterRecord, ClusterState
+from cloudclusters.testing.cloud import Timing
 
 HOUR = 3600.0
 
@@ -71,6 +75,7 @@ def test_machines_that_stopped_are_an_interruption_and_resume(world: World) -> N
 
     assert stopped.state is again.state is ClusterState.INTERRUPTED
     assert stopped.reason == again.reason == "let go by itself: it was not used for 1h"
+    assert what_is_kept(again.remains) == "kept: 2 disks with 16 GiB: $1.28 per month"
     with pytest.raises(IllegalState, match=r"interrupted .let go by itself: it was not used for 1h."):
         asyncio.run(scale(world.ctx, record.handle, 3))
     resumed = asyncio.run(resume(world.ctx, record.handle))
@@ -101,6 +106,24 @@ def test_every_verb_finds_out(world: World, verb: Callable[[Context, str], Await
         asyncio.run(verb(world.ctx, record.handle))  # type: ignore[arg-type]
 
     assert world.cloud.left() == []
+
+
+@pytest.mark.parametrize("first", [refresh, terminate])
+def test_what_was_attached_to_machines_that_are_gone_is_not_known(
+    world: World, first: Callable[[Context, str], Awaitable[ClusterRecord]]
+) -> None:
+    """Nobody says that nothing is left; where somebody could look in time, what is left is named."""
+    gone, going = limited(world, idle_timeout="1h"), limited(world, idle_timeout="1h")
+    let_go(world, gone, after=HOUR)
+    world.cloud.leave(going.handle, Remain(kind="disk", id="vol-1", monthly_usd=8.0, why="yours"))
+    world.cloud.slow(end=Timing(looks=3))
+    let_go(world, going, after=HOUR)
+
+    ended = [asyncio.run(first(world.ctx, record.handle)) for record in (gone, going)]  # type: ignore[arg-type]
+
+    assert what_is_left(ended[0].remains).startswith("left: perhaps more (at an unknown price, ")
+    assert "were gone before anybody saw what was attached" in what_is_left(ended[0].remains)
+    assert what_is_left(ended[1].remains) == "left: disk vol-1 ($8.00 per month, yours)"
 
 
 def test_machines_that_the_provider_forgot_let_go_too(world: World) -> None:

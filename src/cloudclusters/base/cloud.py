@@ -180,6 +180,8 @@ class Remain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What it costs while it is there; None is unknown."""
     why: str = ""
     """Why it stays, in a few words."""
+    machine: str = ""
+    """The machine that it belongs to or was made of; empty where it is of none, or where that is not known."""
     goes: bool = False
     """It is deleted together with its machine."""
 

@@ -13,7 +13,7 @@ from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.deadline import may_have_struck
 from cloudclusters.lifecycle.letting_go import let_go
 from cloudclusters.lifecycle.machines import look
-from cloudclusters.lifecycle.state import changed
+from cloudclusters.lifecycle.remaining import in_state
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
@@ -37,7 +37,7 @@ async def look_again(ctx: Context, record: ClusterRecord, lease: Lease) -> Clust
     if _all(seen, _ENDED):
         return await let_go(ctx, seen, lease, reason=reason)
     await links.close_all(ctx, record.handle)
-    return await ctx.write(changed(seen, ClusterState.INTERRUPTED, clock=ctx.clock, reason=reason), lease)
+    return await ctx.write(await in_state(ctx, seen, ClusterState.INTERRUPTED, reason), lease)
 
 
 def went_by_itself(before: ClusterRecord, seen: ClusterRecord) -> str:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 
-import msgspec
-
 from cloudclusters.base.cloud import InstanceState, Market
 from cloudclusters.base.gather import gather
-from cloudclusters.base.remains import what_is_kept
 from cloudclusters.base.table import shorten
 from cloudclusters.errors import NotSupported
 from cloudclusters.lifecycle import links
@@ -17,7 +14,7 @@ from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.keepalive import claim
 from cloudclusters.lifecycle.machines import has_state, instances, look, wait_for
 from cloudclusters.lifecycle.patience import patiently
-from cloudclusters.lifecycle.remaining import remaining
+from cloudclusters.lifecycle.remaining import keeping, remaining
 from cloudclusters.lifecycle.state import check_possible, describe_name
 from cloudclusters.lifecycle.verb import running
 from cloudclusters.provider.protocol import CanStop
@@ -78,9 +75,7 @@ async def _stopped(ctx: Context, record: ClusterRecord, lease: Lease) -> Cluster
     seen, remains, _ = await gather(works)
     assert isinstance(seen, ClusterRecord)
     assert isinstance(remains, tuple)
-    if kept := what_is_kept(remains):
-        ctx.tell(record.handle, "stopped", kept)
-    return msgspec.structs.replace(seen, remains=remains)
+    return keeping(ctx, seen, remains)
 
 
 def stopper(ctx: Context, record: ClusterRecord, verb: str) -> CanStop:

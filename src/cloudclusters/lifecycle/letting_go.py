@@ -15,7 +15,7 @@ from cloudclusters.engine.protocol import Layout
 from cloudclusters.errors import ProviderUnavailable, Throttled
 from cloudclusters.lifecycle import keys, links, logs
 from cloudclusters.lifecycle.context import Context
-from cloudclusters.lifecycle.machines import PATIENCE, merged
+from cloudclusters.lifecycle.machines import PATIENCE, instances, merged
 from cloudclusters.lifecycle.patience import patiently
 from cloudclusters.lifecycle.remaining import remaining
 from cloudclusters.lifecycle.state import changed
@@ -66,7 +66,8 @@ async def _looked_through(ctx: Context, record: ClusterRecord, lease: Lease, *, 
     if was is ClusterState.DEPLOYING:
         await keeping
         return record
-    works: tuple[Coroutine[object, object, object], ...] = (keeping, remaining(ctx, record.holding))
+    ids = () if was is ClusterState.TERMINATING else [i.id for i in instances(record)]  # else we may have deleted them
+    works: tuple[Coroutine[object, object, object], ...] = (keeping, remaining(ctx, record.holding, of=ids))
     _, found = await gather(works)
     assert isinstance(found, tuple)
     left = staying(found)

@@ -13,8 +13,8 @@ from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.letting_go import close_steps, drop_nodes, let_go
 from cloudclusters.lifecycle.machines import look
 from cloudclusters.lifecycle.moving import after_move
+from cloudclusters.lifecycle.remaining import in_state
 from cloudclusters.lifecycle.seeing import seen_state
-from cloudclusters.lifecycle.state import changed
 from cloudclusters.store import Lease
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
@@ -57,7 +57,7 @@ async def _mended(ctx: Context, record: ClusterRecord, lease: Lease) -> ClusterR
         state, reason = await seen_state(ctx, record)
     else:
         state, reason = _machines_state(record), f"a {record.state} was left unfinished"
-    return await ctx.write(changed(record, state, clock=ctx.clock, reason=reason), lease)
+    return await ctx.write(await in_state(ctx, record, state, reason), lease)
 
 
 def _machines_state(record: ClusterRecord) -> ClusterState:

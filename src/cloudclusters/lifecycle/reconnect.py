@@ -10,8 +10,9 @@ from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.entering import write_config
 from cloudclusters.lifecycle.lease import held
 from cloudclusters.lifecycle.reconcile import reconciled
+from cloudclusters.lifecycle.remaining import in_state
 from cloudclusters.lifecycle.seeing import seen_state
-from cloudclusters.lifecycle.state import changed, check_allowed
+from cloudclusters.lifecycle.state import check_allowed
 from cloudclusters.store.record import ClusterRecord, ClusterState
 
 
@@ -30,7 +31,7 @@ async def reconnect(ctx: Context, cluster: str) -> ClusterRecord:
         check_allowed(record, "reconnect")
         state, reason = await seen_state(ctx, record)
         if state is not record.state or reason != record.reason:
-            record = changed(record, state, clock=ctx.clock, reason=reason)
+            record = await in_state(ctx, record, state, reason)
         record = await ctx.write(record, lease)
         await ctx.door(write_config, ctx, record)
         ctx.tell(cluster, record.state.value, record.reason)
@@ -49,7 +50,7 @@ async def refresh(ctx: Context, cluster: str) -> ClusterRecord:
                 return record
             state, reason = await seen_state(ctx, record)
             if state is not record.state:
-                record = changed(record, state, clock=ctx.clock, reason=reason)
+                record = await in_state(ctx, record, state, reason)
             record = msgspec.structs.replace(record, reason=reason)
             return await ctx.write(record, lease)
     except (LeaseHeld, LeaseLost):

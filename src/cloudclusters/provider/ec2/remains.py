@@ -45,7 +45,7 @@ def what_remains(
         _disk(region, volume, disks.get(volume.volume_id), goes=volume.volume_id in goes)
         for volume in (*_volumes(account, region, disks), *orphans(account, region, cluster))
     ]
-    found += _made_of(account, region, list(disks), [machine.instance_id for machine in machines])
+    found += _made_of(account, region, disks, [machine.instance_id for machine in machines])
     return found + list(_own(settings))
 
 
@@ -85,16 +85,18 @@ def _disk(region: str, volume: Volume, machine: Machine | None, *, goes: bool) -
         size_bytes=size,
         monthly_usd=monthly_usd(region, volume.volume_type, size),
         why=why,
+        machine="" if machine is None else machine.instance_id,
         goes=goes or ours,
     )
 
 
-def _made_of(account: Account, region: str, disks: Sequence[str], machines: Sequence[str]) -> Iterator[Remain]:
+def _made_of(account: Account, region: str, disks: Mapping[str, Machine], machines: Sequence[str]) -> Iterator[Remain]:
     for some in _pieces(machines):
         filters = [{"Name": "source-instance-id", "Values": some}]
         for image in account.every(region, "describe_images", Pictures, Owners=["self"], Filters=filters).images:
-            yield Remain(kind="image", id=image.image_id, why="yours, made of a node; its snapshots are what is paid")
-    for some in _pieces(disks):
+            why = "yours, made of a node; its snapshots are what is paid"
+            yield Remain(kind="image", id=image.image_id, why=why, machine=image.source_instance_id)
+    for some in _pieces(list(disks)):
         filters = [{"Name": "volume-id", "Values": some}]
         for row in account.every(region, "describe_snapshots", Snapshots, OwnerIds=["self"], Filters=filters).snapshots:
             size = row.volume_size * GiB
@@ -105,6 +107,7 @@ def _made_of(account: Account, region: str, disks: Sequence[str], machines: Sequ
                 size_bytes=size,
                 monthly_usd=cost,
                 why=f"yours, made of {row.volume_id}; paid at most so",
+                machine=disks[row.volume_id].instance_id,
             )
 
 

@@ -276,6 +276,7 @@ class Picture(Shape, frozen=True, kw_only=True):
     platform: str = ""
     root_device_name: str = "/dev/sda1"
     block_device_mappings: tuple[Device, ...] = ()
+    source_instance_id: str = ""
 
 
 class Pictures(Shape, frozen=True, kw_only=True):

@@ -176,6 +176,7 @@ def _disk(machine: Machine) -> Remain:
         size_bytes=DISK,
         monthly_usd=DISK_USD,
         why=f"of {machine.id}",
+        machine=machine.id,
         goes=True,
     )
 
