@@ -56,6 +56,7 @@ def test_what_is_beside_machines_is_told_with_its_cost(ec2, open_ec2: Callable[.
     assert found[mine].why == f"yours, attached to {machine}"
     assert (found[snapshot].kind, found[snapshot].monthly_usd) == ("snapshot", 5.0)
     assert (found[image].kind, found[image].monthly_usd) == ("image", 0.0)
+    assert {each.machine for each in found.values() if each.id in (root.id, mine, snapshot)} == {machine}
     assert (found["mine"].kind, found["mine"].why) == ("key pair", "yours")
     provider.terminate(holding, [machine])
     ec2.deregister_image(ImageId=image)

@@ -11,8 +11,9 @@ import pytest
 from lifecycle_world import World, plan_of
 
 from cloudclusters.base.cloud import Remain
+from cloudclusters.base.remains import what_is_kept
 from cloudclusters.contract.document import Plan
-from cloudclusters.errors import StoreError
+from cloudclusters.errors import ProviderError, StoreError
 from cloudclusters.lifecycle import keys
 from cloudclusters.lifecycle.change_limits import change_limits
 from cloudclusters.lifecycle.claims import KEPT, LASTS, LATE, Turn, turn_words
@@ -21,6 +22,7 @@ from cloudclusters.lifecycle.deploy import deploy
 from cloudclusters.lifecycle.interrupt import interrupt
 from cloudclusters.lifecycle.keepalive import keepalive
 from cloudclusters.lifecycle.resume import resume
+from cloudclusters.lifecycle.scale import scale
 from cloudclusters.lifecycle.sweep import Finding, sweep
 from cloudclusters.lifecycle.terminate import terminate
 from cloudclusters.store import Lease, Store
@@ -172,6 +174,35 @@ def test_nothing_stays(world: World) -> None:
     world.cloud.fail("remains")
     asyncio.run(terminate(world.ctx, made(world).handle))
     assert world.events[-1].text.startswith("left: perhaps more (at an unknown price, not asked: ")
+
+
+def attached(world: World, record: ClusterRecord, node: str) -> Remain:
+    """A disk of the user's at the machine of a node."""
+    machine = next(m for m in world.cloud.machines(record.handle) if m.slot.name == node)
+    disk = Remain(kind="disk", id=f"vol-{node}", monthly_usd=40.0, why=f"yours, at {node}", machine=machine.id)
+    world.cloud.leave(record.handle, disk)
+    return disk
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_what_stays_of_a_node_that_left_is_named_to_the_end(world: World, died: bool) -> None:
+    """When it goes, whoever finishes that, and when the cluster ends: by then nobody finds it beside the machines."""
+    record = made(world)
+    disks = [attached(world, record, node) for node in ("node0", "node1")]
+    if died:
+        world.cloud.fail("terminate", "CredentialsRefused", after=True, times=1)
+        with pytest.raises(ProviderError):
+            asyncio.run(scale(world.ctx, record.handle, 1))
+
+    shrunk = asyncio.run(scale(world.ctx, record.handle, 1))
+    stopped = asyncio.run(interrupt(world.ctx, record.handle))
+    resumed = asyncio.run(resume(world.ctx, record.handle))
+    ended = asyncio.run(terminate(world.ctx, record.handle))
+
+    assert "left: disk vol-node1 ($40.00 per month, yours, at node1)" in [event.text for event in world.events]
+    assert shrunk.left_behind == resumed.remains == (disks[1],)
+    assert what_is_kept(stopped.remains) == "kept: 3 disks with 8 GiB: $80.64 per month"
+    assert ended.remains == tuple(disks)
 
 
 def test_stopped_disks_are_named_with_their_cost(world: World) -> None:

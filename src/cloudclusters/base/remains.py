@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from cloudclusters.base.cloud import Remain
 from cloudclusters.base.size import GiB
@@ -15,6 +16,14 @@ MONTH_HOURS = 730.0
 def staying(remains: Iterable[Remain]) -> tuple[Remain, ...]:
     """Those that do not go with their machines."""
     return tuple(each for each in remains if not each.goes)
+
+
+def joined(*groups: Iterable[Remain]) -> tuple[Remain, ...]:
+    """All of these, each once, as the first group that has it tells it."""
+    found: dict[tuple[str, str], Remain] = {}
+    for each in chain(*groups):
+        found.setdefault((each.kind, each.id), each)
+    return tuple(found.values())
 
 
 def monthly(remains: Iterable[Remain]) -> float | None:

@@ -1,4 +1,4 @@
-"""What stays beside the machines of a cluster that was stopped or ended."""
+"""What stays beside the machines of a cluster."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 
 def beside(record: ClusterRecord) -> str:
-    """What is left of a cluster that was ended, or kept of one that was stopped, in a sentence; empty of others."""
+    """What is left of a cluster that was ended, or of nodes that left one, or is kept of one that was stopped.
+
+    In a sentence; empty where there is nothing to tell.
+    """
     match record.state.value:
         case "terminated":
             return what_is_left(record.remains)
         case "interrupted":
             return what_is_kept(record.remains)
-    return ""
+    return what_is_left(record.left_behind) if record.left_behind else ""

@@ -9,7 +9,7 @@ import msgspec
 from cloudclusters.base.cloud import Holding, Instance, InstanceState
 from cloudclusters.base.door import finish
 from cloudclusters.base.gather import gather
-from cloudclusters.base.remains import staying, what_is_left
+from cloudclusters.base.remains import joined, staying, what_is_left
 from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.engine.protocol import Layout
 from cloudclusters.errors import ProviderUnavailable, Throttled
@@ -17,7 +17,7 @@ from cloudclusters.lifecycle import keys, links, logs
 from cloudclusters.lifecycle.context import Context
 from cloudclusters.lifecycle.machines import PATIENCE, instances, merged
 from cloudclusters.lifecycle.patience import patiently
-from cloudclusters.lifecycle.remaining import remaining
+from cloudclusters.lifecycle.remaining import remaining, staying_of
 from cloudclusters.lifecycle.state import changed
 from cloudclusters.provider.protocol import Provider
 from cloudclusters.store import Lease
@@ -41,6 +41,7 @@ async def let_go(ctx: Context, record: ClusterRecord, lease: Lease, *, reason: s
     """
     was = record.state
     if was is not ClusterState.TERMINATING:
+        record = msgspec.structs.replace(record, remains=record.left_behind)  # the rest is asked anew
         record = await ctx.write(changed(record, ClusterState.TERMINATING, clock=ctx.clock, reason=reason), lease)
     record = await _looked_through(ctx, record, lease, was=was)
     await links.close_all(ctx, record.handle)
@@ -71,10 +72,10 @@ async def _looked_through(ctx: Context, record: ClusterRecord, lease: Lease, *, 
     _, found = await gather(works)
     assert isinstance(found, tuple)
     left = staying(found)
-    if not left and was is ClusterState.TERMINATING:
-        return record  # the machines may be gone already, and what was seen beside them then still counts
-    known = msgspec.structs.replace(record, remains=left)
-    return await ctx.write(known, lease) if left else known
+    if not left:
+        return record
+    # Of machines that are gone already, what was seen beside them then still counts.
+    return await ctx.write(msgspec.structs.replace(record, remains=joined(left, record.remains)), lease)
 
 
 def _known(nodes: Collection[NodeRecord], *, launching: bool) -> Collection[str] | None:
@@ -206,6 +207,7 @@ async def drop_nodes(ctx: Context, record: ClusterRecord, lease: Lease, names: C
     for name in names:
         await links.close_one(ctx, record.handle, name)
     await ctx.reach.leave(record.handle, names)
+    record = await _told_of(ctx, record, lease, going)
     seen = await delete_machines(
         ctx, record.holding, lease, only=lambda i: (i.slot, i.token) in seats, known=_known(going, launching=True)
     )
@@ -213,6 +215,16 @@ async def drop_nodes(ctx: Context, record: ClusterRecord, lease: Lease, names: C
     rest = tuple(_standing_on(node, places) for node in record.nodes if node.name not in names)
     left = msgspec.structs.replace(record, nodes=rest, layout=_without(record.layout, names))
     return await ctx.write(left, lease, also=seen)
+
+
+async def _told_of(ctx: Context, record: ClusterRecord, lease: Lease, going: Collection[NodeRecord]) -> ClusterRecord:
+    """Keep in the record what will stay of these nodes: once they are gone nobody can tell."""
+    machines = [node.instance.id for node in going if node.instance is not None]
+    left = await staying_of(ctx, record.holding, machines) if machines else ()
+    if not left:
+        return record
+    ctx.tell(record.handle, "letting go", what_is_left(left))
+    return await ctx.write(msgspec.structs.replace(record, remains=joined(left, record.remains)), lease)
 
 
 def _standing_on(node: NodeRecord, gone: Mapping[str, str]) -> NodeRecord:

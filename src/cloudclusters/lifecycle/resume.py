@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cloudclusters.base.cloud import InstanceState
 from cloudclusters.base.waiting import Pace, wait_until
 from cloudclusters.errors import NoCapacity, WaitTimeout
@@ -48,7 +50,8 @@ async def resume(ctx: Context, cluster: str, *, patience: float = 0.0, elsewhere
         except NoCapacity as exc:
             seen = await _moved(ctx, verb, seen, exc, unharmed=before, elsewhere=elsewhere)
         up = has_state(InstanceState.RUNNING)
-        await verb.write(await wait_for(ctx, seen, up, what="a running machine for every node", lease=verb.lease))
+        seen = await wait_for(ctx, seen, up, what="a running machine for every node", lease=verb.lease)
+        await verb.write(msgspec.structs.replace(seen, remains=seen.left_behind))
         await limit(ctx, verb.record, had=True)  # before what may take long: they go by those of before the stop
         await start_all(ctx, verb.record, verb.write)
         await living(ctx, verb.record)

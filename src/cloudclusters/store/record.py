@@ -8,6 +8,7 @@ import msgspec
 
 from cloudclusters.base.cloud import Holding, Instance, Offer, Rates, Remain, Slot
 from cloudclusters.base.limits import Limits
+from cloudclusters.base.remains import staying
 from cloudclusters.contract.document import ClusterType, Plan
 from cloudclusters.engine.protocol import Layout
 
@@ -113,6 +114,12 @@ class ClusterRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     adopted: bool = False
     """Taken up from another machine: its nodes may not know our key yet."""
     version: int = 1
+
+    @property
+    def left_behind(self) -> tuple[Remain, ...]:
+        """What stayed of machines that left the cluster: nobody who asks for its machines finds it."""
+        there = {node.instance.id for node in self.nodes if node.instance is not None}
+        return tuple(each for each in staying(self.remains) if each.machine and each.machine not in there)
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

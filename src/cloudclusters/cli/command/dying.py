@@ -7,6 +7,7 @@ import time
 import click
 
 from cloudclusters.cli import progress
+from cloudclusters.cli.beside import beside
 from cloudclusters.cli.console import Command, agreed, json_option, say, show_json, usd, yes_option
 from cloudclusters.cli.duration import seconds
 from cloudclusters.cli.glance import complete_cluster, record_of
@@ -91,3 +92,5 @@ def _report(record: ClusterRecord, *, as_json: bool) -> None:
     if as_json:
         show_json({"handle": record.handle, "state": record.state.value, "nodes": [n.name for n in record.nodes]})
     say(f"{record.name or record.handle} is {record.state}: {', '.join(node.name for node in record.nodes)}")
+    if said := beside(record):
+        say(said)

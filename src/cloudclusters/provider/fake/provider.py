@@ -127,10 +127,12 @@ class FakeProvider:
                     world.machines[machine.id] = msgspec.structs.replace(machine, words=kept)
 
     def remains(self, holding: Holding) -> Sequence[Remain]:
-        """A disk of each machine, and what was put beside them."""
+        """A disk of each machine, and what was put beside them or those that are there."""
         with self.cloud.call("remains", holding.cluster) as (world, _):
-            disks = [_disk(machine) for machine in _of(world, holding) if machine.living]
-            return [*disks, *world.remains.get(holding.cluster, ())]
+            living = {machine.id: machine for machine in _of(world, holding) if machine.living}
+            beside = world.remains.get(holding.cluster, ())
+            seen = [each for each in beside if each.machine in ("", *living)]
+            return [*map(_disk, living.values()), *seen]
 
     def _make(self, world: World, holding: Holding, launch: Launch, most: int | None) -> list[Machine]:
         slots = launch.slots[:most]
