@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cloudclusters.base.cloud import Market
 from cloudclusters.base.limits import Limits
-from cloudclusters.catalog import Catalog, MachineType, Price
+from cloudclusters.catalog import Catalog, MachineType, Offering, Price, Region
 from cloudclusters.cli.plans import in_short, plan_row
 from cloudclusters.contract.document import Plan, groups
 from cloudclusters.contract.limits import check_priced
@@ -128,6 +128,64 @@ def test_spot_machines_that_cost_too_much_are_not_planned() -> None:
     assert markets(planned("market=any", "node_count=2", "max_price=0.05")) == [(DEMAND, 2, 0.20)]
     with pytest.raises(NoMatch, match=r"the cheapest is 0\.1000 USD/h"):
         planned("market=spot", "max_price=0.05")
+
+
+@pytest.mark.parametrize(
+    ("texts", "said", "hint"),
+    [
+        (
+            ("market=spot", "max_price=0.05"),
+            "max_price allows; the cheapest is 0.1000 USD/h",
+            "raise max_price, or write",
+        ),
+        (
+            ("market=spot", "max_price=0.05", "on_demand_base=0", "cluster_hourly_price<=0.15"),
+            "max_price allows; the cheapest is 0.1000 USD/h",
+            "raise max_price",
+        ),
+        (
+            ("market=any", "max_price=0.05", "on_demand_base=0", "cluster_hourly_price<=0.15"),
+            "max_price allows; the cheapest is 0.1000 USD/h",
+            "raise max_price",
+        ),
+        (
+            ("market=any", "max_price=0.05", "cluster_hourly_price<=0.15"),
+            "no instance type satisfies cluster_hourly_price<=0.15",
+            "ask for a little less:\n  cluster_hourly_price<=0.2 buys b.large",
+        ),
+        (
+            ("market=any", "max_price=0.05", "cluster_hourly_price<=0.15", "cluster_type=ManagerWorkers"),
+            "no cluster that fits satisfies cluster_hourly_price<=0.15; the cheapest is 0.4000 USD/h",
+            "ask for cluster_hourly_price<=0.4",
+        ),
+        (
+            ("market=spot", "max_price=0.05", "cluster_hourly_price<=0.15", "cluster_type=ManagerWorkers"),
+            "max_price allows; the cheapest is 0.1000 USD/h",
+            "raise max_price, or write",
+        ),
+    ],
+)
+def test_max_price_is_blamed_where_nothing_else_is_in_the_way(texts: tuple[str, ...], said: str, hint: str) -> None:
+    """Another market is named where it helps; that the first node is on demand is the price's of the cluster."""
+    with pytest.raises(NoMatch) as caught:
+        planned(*texts)
+    assert caught.value.message.endswith(said)
+    assert caught.value.hint.startswith(hint)
+    assert ("or write market=any" in caught.value.hint) == hint.endswith("or write")
+
+
+def test_letting_go_of_a_zone_is_no_advice_where_max_price_then_refuses() -> None:
+    """What is sold in other zones costs more than it allows."""
+    regions = [Region("ec2", "us-east-1", zones=("us-east-1a", "us-east-1b"))]
+    offerings = [Offering("ec2", "a.large", "us-east-1", zones=("us-east-1a",))]
+    prices = [Price("ec2", "a.large", "us-east-1", 0.30, spot_usd=0.10)]
+    catalog = Catalog.build([MachineType("ec2", "a.large", vcpus=4)], prices, offerings=offerings, regions=regions)
+    for most, advised in (("0.2", True), ("0.05", False)):
+        texts = ["market=spot", "on_demand_base=0", "cluster_hourly_price<=0.2", "zone=us-east-1b", f"max_price={most}"]
+        contract = from_texts(texts, handle="FXqElAnSeTEpQAm", created=1.0, catalog=catalog)
+        with pytest.raises(NoMatch) as caught:
+            resolve(contract, catalog, Settings(), providers={"ec2": ProviderFacts(name="ec2", regions=("us-east-1",))})
+        assert caught.value.hint.startswith('zone="" lets go of the zone') == advised
 
 
 @pytest.mark.parametrize(

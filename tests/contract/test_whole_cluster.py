@@ -228,6 +228,26 @@ def test_cap_that_all_roles_together_exceed_is_told_with_the_lowest_price() -> N
         assert [role.choices[0].cluster_usd for role in solved(catalog, *roles, hint).roles] == [0.5, 0.5]
 
 
+def test_roles_that_meet_where_the_cap_is_too_low_are_told_of_the_cap() -> None:
+    """And not that they never stand in one region: they do, and one of them alone costs more there."""
+    catalog = Catalog.build(
+        [MachineType("ec2", "small.x", vcpus=4), MachineType("ec2", "large.x", vcpus=8)],
+        [
+            Price("ec2", "small.x", "us-east-1", 0.5),
+            Price("ec2", "large.x", "us-east-1", 1.2),
+            Price("ec2", "large.x", "eu-west-1", 0.6),
+        ],
+    )
+    texts = (
+        "cluster_type=ManagerWorkers",
+        "cluster_locale=any",
+        "manager.node_vcpus_count=4",
+        "worker.node_vcpus_count=8",
+    )
+    with pytest.raises(NoMatch, match=r"the cheapest is 1\.70 USD/h"):
+        solved(catalog, *texts, "cluster_hourly_price<=1")
+
+
 def test_very_many_small_nodes_are_told_with_what_asks_for_fewer() -> None:
     """The price alone says nothing of how many there should be."""
     tiny = sold(a=(2, 0.1, None))

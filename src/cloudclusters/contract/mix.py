@@ -60,12 +60,12 @@ def mix_of(settings: Mapping[str, object]) -> Mix:
     )
 
 
-def too_dear(offers: Iterable[Offer]) -> NoMatch:
-    """The error for spot machines that all cost more than `max_price`."""
+def too_dear(offers: Iterable[Offer], *, on_demand: bool) -> NoMatch:
+    """The error for spot machines that all cost more than `max_price`; `on_demand`: on any market others do."""
     prices = [offer.hourly_usd for offer in offers if offer.hourly_usd is not None]
     return NoMatch(
         f"every spot machine that fits costs more than {MAX_PRICE} allows; the cheapest is {usd(min(prices))} USD/h",
-        hint=f"raise {MAX_PRICE}, or write market=any to take machines on demand as well",
+        hint=f"raise {MAX_PRICE}" + (", or write market=any to take machines on demand as well" if on_demand else ""),
     )
 
 

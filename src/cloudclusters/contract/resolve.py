@@ -13,14 +13,25 @@ from cloudclusters.contract.ageing import old_prices
 from cloudclusters.contract.counting import Sort, mixes_of, sorts
 from cloudclusters.contract.document import Contract
 from cloudclusters.contract.leading import Order, leading, whole
-from cloudclusters.contract.mix import Mix, mix_of, too_dear
+from cloudclusters.contract.mix import MAX_PRICE, Mix, too_dear
 from cloudclusters.contract.pinning import check_pinned
 from cloudclusters.contract.place import Places
 from cloudclusters.contract.policy import PINNED, Policy
 from cloudclusters.contract.rank import Ranked, choices, ranked
-from cloudclusters.contract.refusal.rejection import no_match, rejections, verdicts
+from cloudclusters.contract.refusal.rejection import is_reached, no_match, rejections, verdicts
 from cloudclusters.contract.resolution import Resolution, RoleResolution
-from cloudclusters.contract.world import CAP, Providers, Role, World, divides, loosened, offered, places_of, roles_of
+from cloudclusters.contract.world import (
+    ANY_MARKET,
+    CAP,
+    Providers,
+    Role,
+    World,
+    divides,
+    loosened,
+    offered,
+    places_of,
+    roles_of,
+)
 from cloudclusters.errors import Ambiguous, InvalidSetting, NoMatch
 from cloudclusters.settings import Settings
 from cloudclusters.vocabulary import FEATURES, Range, format_constraint, is_anything, parse_constraint
@@ -117,7 +128,7 @@ def options(
         found.append(candidates)
     orders = ranked(roles, found, where, world, policy=policy)
     if not all(orders):
-        raise _none_together(roles, found, where, world, policy)
+        raise _none_together(roles, _uncapped(roles, world) or found, where, world, policy)
     return where, orders
 
 
@@ -147,14 +158,20 @@ def _fitting(role: Role, world: World, at: Mapping[str, Places]) -> list[Candida
 
 def _none_of(roles: Sequence[Role], place: int, world: World, policy: Policy | None) -> NoMatch:
     """The role at this place has no machines; or it has, and the cluster's price leaves too little for them."""
-    if len(roles) > 1 and roles[0].cap is not None:
-        free = [msgspec.structs.replace(role, cap=None) for role in roles]
-        places = [places_of(role, world) for role in free]
-        found = [_fitting(role, world, at) for role, at in zip(free, places, strict=True)]
-        if all(found):
-            return _none_together(roles, found, {name: at[name] for at in places for name in at}, world, policy)
+    found = _uncapped(roles, world)
+    if found and all(found):
+        where = {name: each for role in roles for name, each in places_of(role, world).items()}
+        return _none_together(roles, found, where, world, policy)
     at = places_of(roles[place], world)
     return no_match(roles[place], world, at, partial(_asked_again, roles, place, world, policy))
+
+
+def _uncapped(roles: Sequence[Role], world: World) -> list[list[Candidate]]:
+    """What several roles could be made of if the cluster's price were not limited; empty where it is not."""
+    if len(roles) == 1 or roles[0].cap is None:
+        return []
+    free = [msgspec.structs.replace(role, cap=None) for role in roles]
+    return [_fitting(role, world, places_of(role, world)) for role in free]
 
 
 def _asked_again(
@@ -194,23 +211,34 @@ def _none_together(
     policy: Policy | None,
 ) -> NoMatch:
     """Each role has machines, but they are too dear, alone or together, or never stand in one place."""
-    cap = roles[0].cap
-    mixes = {name: mix_of(world.settings.section(name)) for name in where}
-    for role, candidates in zip(roles, found, strict=True):
-        counts = role.sizing.counts(each.machine for each in candidates)
-        offers = [each.offer for each in candidates if counts[id(each.machine)]]
-        if not any(mixes[offer.provider].allows(offer) for offer in offers):
-            return too_dear(offers)
+    cap, dear = roles[0].cap, _too_dear(roles, found, where, world)
+    if dear is not None:
+        return dear
     if cap is not None and len(roles) == 1:
         return no_match(roles[0], world, where, partial(_asked_again, roles, 0, world, policy))
-    orders = ranked([msgspec.structs.replace(role, cap=None) for role in roles], found, where, world)
+    free = [msgspec.structs.replace(role, cap=None) for role in roles]
+    orders = ranked(free, found, where, world)
     if cap is None or not all(orders):
-        return _apart(roles, found)
+        return _too_dear(free, found, where, world) or _apart(roles, found)
     asked = format_constraint(FEATURES[CAP], cap)
     prices = [each.cluster_usd for each in orders[0] if each.cluster_usd is not None]
     cheapest = f"; the cheapest is {usd(min(prices))} USD/h" if prices else ""
     hint = f"ask for {format_constraint(FEATURES[CAP], Range(None, min(prices)))}" if prices else "loosen one role"
     return NoMatch(f"no cluster that fits satisfies {asked}{cheapest}", hint=hint, conflict_sets=[(asked,)])
+
+
+def _too_dear(
+    roles: Sequence[Role], found: Sequence[Sequence[Candidate]], where: Mapping[str, Places], world: World
+) -> NoMatch | None:
+    """The error where a role is left with spot machines that cost more than `max_price`; None where others would do."""
+    mixes, free = mixes_of(world, where), world.over({MAX_PRICE: "off"})
+    orders = ranked(roles, found, where, free) if any(mix.max_price is not None for mix in mixes.values()) else []
+    for role, order in zip(roles, orders, strict=False):
+        offers = [each.candidate.offer for each in order]
+        if all(orders) and not any(mixes[offer.provider].allows(offer) for offer in offers):
+            either = world.over({"market": ANY_MARKET})
+            return too_dear(offers, on_demand=is_reached(role, either, places_of(role, world)))
+    return None
 
 
 def _role(role: Role, order: Order, world: World, *, partners: bool) -> RoleResolution:

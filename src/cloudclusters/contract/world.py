@@ -60,6 +60,10 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         facts = self.providers.get(provider)
         return facts is not None and facts.installed
 
+    def over(self, values: Mapping[str, str]) -> World:
+        """The world where these settings hold, whatever was set."""
+        return msgspec.structs.replace(self, settings=self.settings.over(values, "contract"))
+
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
     """What one role asks for: its number of nodes and its assumptions, those common to all roles included."""
@@ -261,7 +265,7 @@ def set_zones(world: World, providers: Iterable[str]) -> dict[str, str]:
 
 def zoneless(world: World) -> World:
     """The world where no zone is set."""
-    return msgspec.structs.replace(world, settings=world.settings.over({"zone": ""}, "contract"))
+    return world.over({"zone": ""})
 
 
 def sold(role: Role, world: World, at: Mapping[str, Places]) -> dict[tuple[str, str], float | None]:

@@ -112,13 +112,11 @@ def _hint(role: Role, world: World, at: Mapping[str, Places], nearest: Sequence[
     """What to ask for instead."""
     if not role.possible:
         loose = msgspec.structs.replace(role, possible=True)
-        if _fitting(loose, world) != _fitting(role, world) and _is_reached(loose, world, at):
+        if _fitting(loose, world) != _fitting(role, world) and is_reached(loose, world, at):
             return "possible=True accepts types that the provider may place on a processor that fits"
-    if _all_spot(world, at):
-        loose_world = msgspec.structs.replace(world, settings=world.settings.over({"market": ANY_MARKET}, "contract"))
-        if _is_reached(role, loose_world, at):
-            return f"market={ANY_MARKET} takes machines on demand as well"
-    if set_zones(world, at) and _is_reached(role, zoneless(world), at):
+    if _all_spot(world, at) and is_reached(role, world.over({"market": ANY_MARKET}), at):
+        return f"market={ANY_MARKET} takes machines on demand as well"
+    if set_zones(world, at) and is_reached(role, zoneless(world), at):
         return 'zone="" lets go of the zone'
     if not nearest:
         return ASK_WHY
@@ -137,15 +135,16 @@ def _fitting(role: Role, world: World) -> int:
     return sum(row.met == full for row in judged_types(role, world))
 
 
-def _is_reached(role: Role, world: World, at: Mapping[str, Places]) -> bool:
-    """Whether some number of nodes of some offer will do, at a price that the whole cluster may cost."""
-    mixes = {name: msgspec.structs.replace(mix, max_price=None) for name, mix in mixes_of(world, at).items()}
+def is_reached(role: Role, world: World, at: Mapping[str, Places]) -> bool:
+    """Whether some number of nodes of some offer will do, at a price that the settings and the whole cluster allow."""
+    mixes = mixes_of(world, at)
     if not divides(role, world, at):
         return bool(sorts(role, world, at, mixes))
     found = offered(role, world, at)
     counts = role.sizing.counts(each.machine for each in found)
     return any(
         (count := counts[id(each.machine)])
+        and mixes[each.offer.provider].allows(each.offer)
         and role.within_cap(mixes[each.offer.provider].cost(role.name, count, each.offer))
         for each in found
     )
