@@ -25,7 +25,18 @@ from cloudclusters.vocabulary import FEATURES, Feature, Kind, Use, feature
 
 CONTRACTS, SEED, HANDLE = 1000, 5, "FXqElAnSeTEpQAm"
 NO_MATCH_S = 0.2
-PLACES = ("any", "Europe", "North America", "Germany", "us-east-1", "eu-west-1", "europe-west3", "eastus", "us-east-1a")
+PLACES = (
+    "any",
+    "Europe",
+    "North America",
+    "Germany",
+    "us-east-1",
+    "eu-west-1",
+    "europe-west3",
+    "eastus",
+    "us-east-1a",
+    "!=us-east-1a",
+)
 TOTALS = {"total_vcpus": (8, 4096), "total_memory": (2**34, 2**44), "total_accelerators": (1, 64)}
 _ANSWERED = [each for each in FEATURES.values() if each.column and each.use is Use.INSTANCE]
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloudclusters.base.cloud import Market
-from cloudclusters.catalog import Catalog, MachineType, Offering, Price, Purchase, Region, Tally, tallying
+from cloudclusters.catalog import Candidate, Catalog, MachineType, Offering, Price, Purchase, Region, Tally, tallying
 from cloudclusters.catalog import offers as catalog_offers
 from cloudclusters.catalog.frontier import undercut
-from cloudclusters.contract import leading, rank
+from cloudclusters.contract import leading, rank, world
 from cloudclusters.contract.build import make_contract
 from cloudclusters.contract.elsewhere import best_at, best_in
+from cloudclusters.contract.place import zones_in
 from cloudclusters.contract.resolution import ProviderFacts
-from cloudclusters.contract.resolve import first_options, world_of
+from cloudclusters.contract.resolve import first_options, resolve, world_of
 from cloudclusters.contract.world import offered, places_of, roles_of
 from cloudclusters.errors import NoMatch
 from cloudclusters.settings import Settings
 from cloudclusters.settings.keys import POLICIES
+from cloudclusters.vocabulary import Constraint
 
 REGIONS = {"ec2": ("us-east-1", "eu-west-1"), "gcp": ("us-central1", "europe-west1")}
 SOME, FEW = 3, 1
@@ -183,3 +187,28 @@ def test_the_frontier_is_what_no_figure_undercuts(catalog: Catalog, regions: fro
             for _ in range(2):  # asked again, it is what was kept
                 found = catalog.frontier(provider, regions)
                 assert {name: list(pairs) for name, pairs in found.items()} == expected
+
+
+def test_regions_whose_zones_are_not_told_apart_are_counted_where_nothing_fits(full: Catalog) -> None:
+    """One zone is excluded: only the offers of its region are read, and each region is asked for its zones once."""
+    texts = {"total_vcpus": ">=448", "cluster_hourly_price": "<=0.5", "cluster_locale": "!=us-east-1a"}
+    read, asked, every = list[int](), list[str](), Catalog.offers
+
+    def offers(self: Catalog, *args: object, **options: object) -> list[Candidate]:
+        found = every(self, *args, **options)  # type: ignore[arg-type]  # as they came
+        read.append(len(found))
+        return found
+
+    def zones(locale: Constraint | None, region: str, known: Sequence[str]) -> tuple[str, ...] | None:
+        asked.append(region)
+        return zones_in(locale, region, known)
+
+    with (
+        patch.object(Catalog, "offers", offers),
+        patch.object(world, "zones_in", zones),
+        pytest.raises(NoMatch) as caught,
+    ):
+        resolve(make_contract(texts, handle="A" * 15), full, Settings(), providers={})
+    assert caught.value.relaxations
+    assert sum(read) < len(full.prices()) / 4
+    assert len(asked) < 10 * len(full.regions())

@@ -1,6 +1,7 @@
 """Which machines exist, what they are made of, where they are sold and for how much."""
 
 from cloudclusters.catalog.catalog import Catalog
+from cloudclusters.catalog.frontier import Prices, undercut
 from cloudclusters.catalog.matching import Demand, cell_of
 from cloudclusters.catalog.rows import (
     NONE,
@@ -32,9 +33,11 @@ __all__ = [
     "Microarchitecture",
     "Offering",
     "Price",
+    "Prices",
     "Processor",
     "Purchase",
     "Region",
     "Tally",
     "cell_of",
+    "undercut",
 ]

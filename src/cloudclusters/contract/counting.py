@@ -43,7 +43,7 @@ def sorts(
     Zones of the locale are not looked at: a type that is sold in none of them may be among these.
     """
     full = (1 << len(role.demands)) - 1
-    fit = [(row.provider, row.instance_type) for row in rows or judged(role, world) if row.met == full]
+    fit = [(r.provider, r.instance_type) for r in rows or judged(role, world) if r.met == full and r.provider in at]
     found = []
     for purchase, wishes in _purchases(role, world, at, mixes, fit).items():
         tallies = world.catalog.tallies(wishes, purchase)

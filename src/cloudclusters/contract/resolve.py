@@ -26,6 +26,7 @@ from cloudclusters.contract.world import (
     Providers,
     Role,
     World,
+    divided,
     divides,
     loosened,
     offered,
@@ -191,16 +192,25 @@ def _asked_again(
     except InvalidSetting:  # the zone that is set does not lie there
         return None
     if len(changed) == 1 and policy is None:
-        counted = sorts(changed[0], world, places[0], mixes_of(world, places[0]))
-        order = _led(changed[0], world, places[0], counted)
-        if order is not None or not counted:
-            return None if order is None else order.first[0]
+        return _first(changed[0], world, places[0])
     found = [_fitting(role, world, at) for role, at in zip(changed, places, strict=True)]
     if not all(found):
         return None
     where = {name: each for at in places for name, each in at.items()}
     orders = ranked(changed, found, where, world, policy=policy)
     return orders[place][0] if all(orders) else None
+
+
+def _first(role: Role, world: World, at: Mapping[str, Places]) -> Ranked | None:
+    """The first option of a role that stands alone; all offers are read only where zones are told apart."""
+    apart, whole = divided(role, world, at)
+    counted = sorts(role, world, whole, mixes_of(world, whole))
+    if any(sort.count > _COUNTED for sort in counted):
+        apart, counted = {**at}, []
+    found = [each.candidate for each in leading(role, world, whole, counted).first] if counted else []
+    found += _fitting(role, world, apart) if apart else []
+    (order,) = ranked([role], [found], at, world)
+    return order[0] if order else None
 
 
 def _none_together(

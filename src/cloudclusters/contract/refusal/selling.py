@@ -8,8 +8,9 @@ from functools import cached_property
 import msgspec
 
 from cloudclusters.base.cloud import Market, Offer
+from cloudclusters.catalog import Prices, undercut
 from cloudclusters.contract.mix import Mix, mix_of
-from cloudclusters.contract.place import LOCALE, Places
+from cloudclusters.contract.place import LOCALE, Places, names_zones
 from cloudclusters.contract.world import PRICE, PROVIDER, Role, World, anywhere, divided, markets, offered, sold
 from cloudclusters.vocabulary import Constraint, Range, Terms, taxonomy
 
@@ -48,7 +49,11 @@ class Shops:
     @cached_property
     def anywhere(self) -> Shop:
         """All regions."""
-        return self.asked if self.everywhere else self._shop(anywhere(self._at, self._world))
+        if self.everywhere:
+            return self.asked
+        at = anywhere(self._at, self._world)
+        same = all(where.regions == self._at[name].regions for name, where in at.items())
+        return self.asked if same and not names_zones(self._role.assumptions.get(LOCALE)) else self._shop(at)
 
     def cost(self, offer: Offer, count: int) -> float | None:
         """USD per hour for so many nodes of this offer; None where a price is unknown."""
@@ -59,24 +64,35 @@ class Shops:
         bare = msgspec.structs.replace(self._role, assumptions={PROVIDER: Terms(), LOCALE: locale}, cap=None)
         apart, whole = divided(bare, self._world, at)
         found = _offers(self._role, self._world, whole)
-        zoned = _zoned(bare, self._world, apart) if apart else {}
+        zoned = _zoned(self._role, bare, self._world, apart) if apart else {}
         return Shop(at, {**found, **{name: [*found.get(name, ()), *zoned[name]] for name in zoned}})
 
 
-def _zoned(bare: Role, world: World, at: Mapping[str, Places]) -> Mapping[Name, Sequence[Offer]]:
-    """The offers by type where zones are told apart, of each price one."""
-    found: dict[Name, dict[object, Offer]] = {}
+def _zoned(role: Role, bare: Role, world: World, at: Mapping[str, Places]) -> Mapping[Name, Sequence[Offer]]:
+    """The offers by type where zones are told apart: as `_offers`."""
+    found: dict[tuple[Name, Market], dict[Prices, Offer]] = {}
     for offer in (each.offer for each in offered(bare, world, at)):
-        price = offer.market, offer.hourly_usd, offer.on_demand_usd
-        found.setdefault((offer.provider, offer.instance_type), {})[price] = offer
-    return {name: [*each.values()] for name, each in found.items()}
+        prices = (
+            (offer.hourly_usd, None) if offer.market is Market.ON_DEMAND else (offer.on_demand_usd, offer.hourly_usd)
+        )
+        found.setdefault(((offer.provider, offer.instance_type), offer.market), {})[prices] = offer
+    kept: dict[Name, list[Offer]] = {}
+    for (name, _), priced in found.items():
+        pairs = [*priced] if _either(role) else undercut([*priced])
+        kept.setdefault(name, []).extend(priced[pair] for pair in pairs)
+    return kept
+
+
+def _either(role: Role) -> bool:
+    """Whether what costs more may do where what costs less does not."""
+    return any(isinstance(each, Range) and each.low for each in (role.cap, role.assumptions.get(PRICE)))
 
 
 def _offers(role: Role, world: World, at: Mapping[str, Places]) -> Mapping[Name, Sequence[Offer]]:
     """The offers by type: of those that cost more in every way than another one, only that other one."""
     cheapest = sold(role, world, at)
     found = {name: [Offer(provider=name[0], instance_type=name[1], hourly_usd=usd)] for name, usd in cheapest.items()}
-    either = any(isinstance(each, Range) and each.low for each in (role.cap, role.assumptions.get(PRICE)))
+    either = _either(role)
     spot = any(Market.SPOT in markets(world.settings.text(name, "market")) for name in at)
     if not either and (role.cap is None or not spot):
         return found
