@@ -430,6 +430,20 @@ def test_what_the_spot_market_does_not_have_clashes_alone() -> None:
         assert caught.value.hint == "market=any takes machines on demand as well"
 
 
+def test_types_of_clouds_stand_where_they_may_without_this_machine_as_the_provider() -> None:
+    """What the clouds sell elsewhere clashes with their default place, too, and that is named."""
+    here = [MachineType("local", "this", vcpus=2), MachineType("ec2", "near.x"), MachineType("ec2", "far.x")]
+    prices = [Price("local", "this", "here", 0.0), Price("ec2", "near.x", "us-east-1", 1.0)]
+    catalog = Catalog.build(here, [*prices, Price("ec2", "far.x", "eu-west-1", 1.0)])
+    facts = {**FACTS, "local": ProviderFacts(name="local", installed=True)}
+    local, place = "node_provider=local", "cluster_locale=us-east-1 (ec2) (the default)"
+    for name, more in (("near.x", []), ("far.x", [("node_machinetype=far.x", place)])):
+        wanted = {"node_provider": "local", "node_machinetype": name}
+        with pytest.raises(NoMatch) as caught:
+            resolve(make_contract(wanted, handle="A" * 15), catalog, Settings(), providers=facts)
+        assert caught.value.conflict_sets == ((local, f"node_machinetype={name}"), *more)
+
+
 def test_a_region_that_is_no_name_of_a_place_is_not_told() -> None:
     """That of this machine or of a plugin: no contract can state it, so what is bought there is told with any place."""
     catalog = Catalog.build([MachineType("ec2", "t0.x", vcpus=4)], [Price("ec2", "t0.x", "nowhere-we-know", 0.5)])

@@ -86,14 +86,12 @@ def rejections(role: Role, judged: Verdicts, offered_types: int) -> tuple[Reject
 
 def no_match(role: Role, world: World, at: Mapping[str, Places], again: Again | None = None) -> NoMatch:
     """The error that names the constraints that clash; with what to write instead, where one can ask `again`."""
-    everywhere = LOCALE not in role.assumptions and all(each.regions is None for each in at.values())
     others = places_of_others(role, world)
-    if everywhere:  # nobody asked for a place, and none is the default
-        others = {name: Places(regions=None) for name in others}
+    default = at if any(each.only for each in at.values()) else {**others, **at}  # this machine has none of its own
     shops = Shops(role, world, at, others)
     lacking = failing(role, world, shops)
     sets = [[lacking.names[i] for i in chosen] for chosen in minimal_conflicts(lacking.unmet, len(lacking.names))]
-    texts = [tuple(_text(role, name, at) for name in clash) for clash in sets]
+    texts = [tuple(_text(role, name, default) for name in clash) for clash in sets]
     nearest = relaxations(role, world, shops, lacking, again) if again is not None else ()
     said = f"no instance type satisfies {_and(texts[0])}" if lacking.rows else "the catalog is empty"
     who = f"{role.name}: " if role.name != "peer" else ""
