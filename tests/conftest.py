@@ -9,6 +9,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing where other tests run beside it.
+settings.register_profile("cloudclusters", deadline=None)
+settings.load_profile("cloudclusters")
 
 pytest.register_assert_rewrite("cloudclusters.testing.provider_suite")
 
