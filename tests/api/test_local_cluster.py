@@ -180,20 +180,22 @@ def test_async_programs_have_the_same_verbs(clean_home: Path) -> None:
 def test_an_interrupted_deploy_leaves_nothing(clean_home: Path, delay: float, number: int) -> None:
     """Ctrl-C at different moments of a real deploy."""
     program = (
-        "import cloudclusters as cc\n"
+        "import time, cloudclusters as cc\n"
         "c = cc.cluster(node_count=2, node_provider='local'); cc.resolve(c)\n"
         "print('go', flush=True)\n"
         "cc.deploy(c)\n"
+        "print(time.time(), flush=True)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
         time.sleep(delay)
+        sent = time.time()
         child.send_signal(number)
-        _, said = child.communicate(timeout=60)
+        done, said = child.communicate(timeout=60)
 
-    if child.returncode == 0 and b"Exception ignored" in said:
-        pytest.skip(f"Python itself dropped the exception of its handler, as it does in callbacks: {said.decode()}")
+    if done and float(done) < sent:  # this process was held up, as by a collection of its garbage
+        pytest.skip(f"the deploy had ended {sent - float(done):.3f} s before the signal was sent")
     assert child.returncode != 0, said.decode()
     assert cc.clusters() == []
     assert list((clean_home / "local" / "nodes").glob("*")) == []
