@@ -316,6 +316,20 @@ def test_limits_that_agents_go_by_are_looked_at(world: World) -> None:
     assert world.ctx.store.record(record.handle).limits.idle_timeout == 600.0
 
 
+@pytest.mark.parametrize("strange", ["never", None, 3, ["stop"]])
+def test_a_head_whose_limits_are_strange_is_looked_at_all_the_same(world: World, strange: object) -> None:
+    """What becomes of the machines is then what was set."""
+    plan = msgspec.structs.replace(plan_of(), settings={"idle_timeout": "1h"})
+    record = asyncio.run(deploy(world.ctx, plan))
+    head = world.fleet.node(record.handle)
+    head.limits = {**(head.limits or {}), "idle_timeout": 600.0, "at_limit": strange}
+
+    found = asyncio.run(look_out(world.ctx, record))
+
+    assert (found.limits.idle_timeout, found.limits.at_limit) == (600.0, AtLimit.TERMINATE)
+    assert "goes by other limits" in found.untold
+
+
 def test_limits_that_a_lost_machine_tells_do_not_hold(world: World) -> None:
     """Nobody changes its words any more: what we set after its end is not undone by them."""
     plan = msgspec.structs.replace(plan_of(3), settings={"idle_timeout": "1h"})

@@ -41,7 +41,8 @@ def _as_there(record: ClusterRecord, told: Mapping[str, object], now: float) -> 
     if record.state not in _RUNS or not _are_others(record, told, now):
         return outlook_of(record, now)
     idle, deadline = (_seconds(told.get(word)) for word in ("idle_timeout", "deadline"))
-    said = Said(idle, deadline, AtLimit(str(told.get("at_limit"))))
+    at_limit = next((each for each in AtLimit if each == told.get("at_limit")), record.limits.at_limit)
+    said = Said(idle, deadline, at_limit)
     there = msgspec.structs.replace(record, limits=limits_by(record, said, now, same=SAME))
     untold = f"{record.nodes[0].name} goes by other limits than were set here last; they hold until it is told"
     return replace(outlook_of(there, now), untold=untold)
